@@ -1,0 +1,65 @@
+//! What the driver gives: time, names of connections, the configuration, verified identities.
+
+use herenow_protocol::Limits;
+
+/// Milliseconds of a monotonic clock that the driver chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Millis(pub u64);
+
+impl Millis {
+    /// The time `ms` milliseconds later.
+    pub const fn plus(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// The milliseconds from `earlier` to this; 0 if `earlier` is later.
+    pub const fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+/// Names one socket. The driver chooses it and never uses one twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(pub u64);
+
+/// How a registry behaves. The defaults are those of the server's flags.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The node's name, told in `welcome`, for support.
+    pub node: String,
+    /// Milliseconds between two diffs of a busy channel.
+    pub tick_ms: u64,
+    /// Milliseconds for which a lost socket changes nothing for others.
+    pub grace_ms: u64,
+    /// Milliseconds from a `bye` to the leave.
+    pub goodbye_linger_ms: u64,
+    /// Milliseconds of silence before a connection is asked whether it lives.
+    pub ping_interval_ms: u64,
+    /// The limits told in `welcome`. Numbers of channels and the rate are taken from here; names and attributes are
+    /// checked against the constants of the protocol.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            node: "local".into(),
+            tick_ms: 50,
+            grace_ms: 10_000,
+            goodbye_linger_ms: 2_000,
+            ping_interval_ms: 10_000,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Who a verified token names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The application, `clientId`.
+    pub application: String,
+    /// The user, `userProfileId`.
+    pub user: String,
+    /// When the token ends; `None` for one that does not, as a guest's.
+    pub expires_at: Option<Millis>,
+}
