@@ -1,0 +1,60 @@
+//! The functions of `js/bridge.js`.
+
+use js_sys::{Array, Function, Promise, Uint32Array};
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen(module = "/js/bridge.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = newError)]
+    pub(crate) fn new_error(
+        code: &str,
+        message: &str,
+        remedy: &str,
+        retryable: bool,
+        cause: JsValue,
+    ) -> JsValue;
+
+    #[wasm_bindgen(js_name = newPromise)]
+    pub(crate) fn new_promise(undo: JsValue) -> Array;
+    #[wasm_bindgen(js_name = resolvePromise)]
+    pub(crate) fn resolve_promise(id: u32, value: JsValue);
+    #[wasm_bindgen(js_name = rejectPromise)]
+    pub(crate) fn reject_promise(id: u32, error: JsValue);
+    #[wasm_bindgen(js_name = onTrap)]
+    pub(crate) fn on_trap(message: &str);
+
+    #[wasm_bindgen(js_name = addListener)]
+    pub(crate) fn add_listener(client: u32, channel: &str, listener: &Function);
+    #[wasm_bindgen(js_name = hasListener)]
+    pub(crate) fn has_listener(client: u32, channel: &str, listener: &Function) -> bool;
+    #[wasm_bindgen(js_name = removeListener)]
+    pub(crate) fn remove_listener(client: u32, channel: &str, listener: &Function) -> bool;
+    #[wasm_bindgen(js_name = addConnection)]
+    pub(crate) fn add_connection(client: u32, listener: &Function);
+    #[wasm_bindgen(js_name = removeConnection)]
+    pub(crate) fn remove_connection(client: u32, listener: &Function);
+    #[wasm_bindgen(js_name = forgetClient)]
+    pub(crate) fn forget_client(client: u32);
+
+    pub(crate) fn deliver(client: u32, text: &str, lengths: &[u32]);
+    #[wasm_bindgen(js_name = deliverState)]
+    pub(crate) fn deliver_state(client: u32, change: JsValue);
+
+    #[wasm_bindgen(js_name = defaultStorage)]
+    pub(crate) fn default_storage(key: &str) -> JsValue;
+    pub(crate) fn alone(name: &str, task: &Function) -> Promise;
+    pub(crate) fn claims(token: &str) -> JsValue;
+    #[wasm_bindgen(catch, js_name = openSocket)]
+    pub(crate) fn open_socket(constructor: &JsValue, url: &str, protocol: &str) -> Result<JsValue, JsValue>;
+    pub(crate) fn origin() -> Option<String>;
+    pub(crate) fn random() -> Uint32Array;
+    pub(crate) fn warn(logger: &JsValue, message: &str);
+    #[wasm_bindgen(js_name = watchPage)]
+    pub(crate) fn watch_page(tell: &Function);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = structuredClone)]
+    pub(crate) fn structured_clone(value: &JsValue) -> Result<JsValue, JsValue>;
+}
