@@ -1,18 +1,7 @@
 // What the wasm core needs JavaScript for: promises, listeners, errors, storage. No rule of presence lives here.
 
-/** Every rejection of the SDK. `code` is stable, `message` says what happened, `remedy` what to do. */
-export class PresenceError extends Error {
-  constructor(code, message, remedy, retryable, cause) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = "PresenceError";
-    this.code = code;
-    this.remedy = remedy;
-    this.retryable = retryable;
-  }
-}
+import { PresenceError } from "./error.js";
 
-export const newError = (code, message, remedy, retryable, cause) =>
-  new PresenceError(code, message, remedy, retryable, cause);
 
 // ---- promises: registered here, so that a trap in the wasm can reject them all
 
@@ -141,71 +130,19 @@ function tellState(client, state, previous, reason, retryInMs) {
   callEach(client.connection, change);
 }
 
-export const deliverState = (id, change) =>
-  tellState(clientOf(id), change.state, change.previous, change.reason, change.retryInMs);
+export const deliverState = (id, [state, previous, reason, retryInMs]) =>
+  tellState(clientOf(id), state, previous, reason ?? undefined, retryInMs ?? undefined);
 
 // ---- the platform
 
-const memory = new Map();
-
-/** The default `storageStrategy`: localStorage, or memory where there is none. */
-export function defaultStorage(key) {
-  return {
-    get() {
-      try {
-        return JSON.parse(localStorage.getItem(key)) ?? memory.get(key);
-      } catch {
-        return memory.get(key);
-      }
-    },
-    set(profile) {
-      memory.set(key, profile);
-      try {
-        localStorage.setItem(key, JSON.stringify(profile));
-      } catch {
-        // Storage is full or forbidden: the guest lives as long as the page.
-      }
-    },
-  };
+/** Opens a socket; throws where the platform has none or forbids it. */
+export function openSocket({ endpoint, WebSocket = globalThis.WebSocket }, protocol) {
+  return new WebSocket(`${endpoint.replace("http", "ws")}/v1/connect`, protocol);
 }
-
-const chains = new Map();
-
-/** Runs `task` alone among the tabs of the origin (Web Lock), or among the calls of this page. */
-export function alone(name, task) {
-  if (globalThis.navigator?.locks) return navigator.locks.request(name, task);
-  const run = (chains.get(name) ?? Promise.resolve()).then(task, task);
-  const settled = run.then(
-    () => chains.get(name) === settled && chains.delete(name),
-    () => chains.get(name) === settled && chains.delete(name),
-  );
-  chains.set(name, settled);
-  return run;
-}
-
-/** The claims of a JWT, or undefined. The server verifies it; here it only tells the user's id. */
-export function claims(token) {
-  try {
-    const text = atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
-    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (char) => char.charCodeAt(0))));
-  } catch {
-    return undefined;
-  }
-}
-
-export const openSocket = (Constructor, url, protocol) => {
-  const Socket = Constructor ?? globalThis.WebSocket;
-  return Socket ? new Socket(url, protocol) : undefined;
-};
-
-export const origin = () => {
-  const { protocol, origin: page } = globalThis.location ?? {};
-  return protocol === "http:" || protocol === "https:" ? page : undefined;
-};
 
 export const random = () => crypto.getRandomValues(new Uint32Array(6));
 
-export function warn(logger, message) {
+export function warn({ logger }, message) {
   try {
     (logger?.warn ? logger : console).warn(`herenow: ${message}`);
   } catch (error) {

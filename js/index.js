@@ -1,7 +1,8 @@
 // The package's entry. Importing it does nothing; the first call loads the wasm.
 
 import * as core from "../pkg/herenow.js";
-import { PresenceError, onTrap, reset, trapped } from "./bridge.js";
+import { onTrap, reset, trapped } from "./bridge.js";
+import { PresenceError } from "./error.js";
 
 export { PresenceError };
 

@@ -1,7 +1,6 @@
 //! Arguments from JavaScript, taken apart.
 
 use herenow_protocol::{Attributes, validate_attributes, validate_channel, validate_user};
-use herenow_session::Problem;
 use js_sys::{Array, Function, Object, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
@@ -18,14 +17,14 @@ pub(crate) fn text(value: &JsValue, name: &str) -> Option<String> {
 }
 
 /// The `channel` of an argument.
-pub(crate) fn channel(argument: &JsValue) -> Result<String, Problem> {
+pub(crate) fn channel(argument: &JsValue) -> Result<String, JsValue> {
     let channel = text(argument, "channel").ok_or_else(|| invalid("`channel` is missing or not a string"))?;
     validate_channel(&channel).map_err(refused)?;
     Ok(channel)
 }
 
 /// The `userProfileId` of an argument.
-pub(crate) fn user(argument: &JsValue) -> Result<String, Problem> {
+pub(crate) fn user(argument: &JsValue) -> Result<String, JsValue> {
     let user = text(argument, "userProfileId")
         .ok_or_else(|| invalid("`userProfileId` is missing or not a string"))?;
     validate_user(&user).map_err(refused)?;
@@ -33,7 +32,7 @@ pub(crate) fn user(argument: &JsValue) -> Result<String, Problem> {
 }
 
 /// The `attributes` of an argument.
-pub(crate) fn attributes(argument: &JsValue) -> Result<Attributes, Problem> {
+pub(crate) fn attributes(argument: &JsValue) -> Result<Attributes, JsValue> {
     let value = field(argument, "attributes");
     if !value.is_object() || Array::is_array(&value) {
         return Err(invalid("`attributes` is missing or not an object"));
@@ -54,6 +53,6 @@ fn attributes_of(value: &JsValue) -> Option<Attributes> {
 }
 
 /// A listener.
-pub(crate) fn function(value: JsValue) -> Result<Function, Problem> {
+pub(crate) fn function(value: JsValue) -> Result<Function, JsValue> {
     value.dyn_into().map_err(|_| invalid("the listener is not a function"))
 }

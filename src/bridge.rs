@@ -1,19 +1,31 @@
-//! The functions of `js/bridge.js`.
+//! The functions of `js/` that the core calls.
 
 use js_sys::{Array, Function, Promise, Uint32Array};
 use wasm_bindgen::prelude::*;
 
-#[wasm_bindgen(module = "/js/bridge.js")]
+#[wasm_bindgen(module = "/js/error.js")]
 extern "C" {
     #[wasm_bindgen(js_name = newError)]
-    pub(crate) fn new_error(
-        code: &str,
-        message: &str,
-        remedy: &str,
-        retryable: bool,
-        cause: JsValue,
-    ) -> JsValue;
+    pub(crate) fn new_error(code: &str, message: &str, remedy: &str, retryable: bool) -> JsValue;
+}
 
+#[wasm_bindgen(module = "/js/options.js")]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = readOptions)]
+    pub(crate) fn read_options(given: &JsValue, exchange: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = sameIdentity)]
+    pub(crate) fn same_identity(one: &JsValue, other: &JsValue) -> bool;
+}
+
+#[wasm_bindgen(module = "/js/identity.js")]
+extern "C" {
+    pub(crate) fn token(options: &JsValue, renew: bool) -> Promise;
+    pub(crate) fn profile(options: &JsValue) -> Promise;
+    pub(crate) fn read(options: &JsValue, path: &str) -> Promise;
+}
+
+#[wasm_bindgen(module = "/js/bridge.js")]
+extern "C" {
     #[wasm_bindgen(js_name = newPromise)]
     pub(crate) fn new_promise(undo: JsValue) -> Array;
     #[wasm_bindgen(js_name = resolvePromise)]
@@ -40,21 +52,16 @@ extern "C" {
     #[wasm_bindgen(js_name = deliverState)]
     pub(crate) fn deliver_state(client: u32, change: JsValue);
 
-    #[wasm_bindgen(js_name = defaultStorage)]
-    pub(crate) fn default_storage(key: &str) -> JsValue;
-    pub(crate) fn alone(name: &str, task: &Function) -> Promise;
-    pub(crate) fn claims(token: &str) -> JsValue;
     #[wasm_bindgen(catch, js_name = openSocket)]
-    pub(crate) fn open_socket(constructor: &JsValue, url: &str, protocol: &str) -> Result<JsValue, JsValue>;
-    pub(crate) fn origin() -> Option<String>;
+    pub(crate) fn open_socket(options: &JsValue, protocol: &str) -> Result<JsValue, JsValue>;
     pub(crate) fn random() -> Uint32Array;
-    pub(crate) fn warn(logger: &JsValue, message: &str);
+    pub(crate) fn warn(options: &JsValue, message: &str);
     #[wasm_bindgen(js_name = watchPage)]
-    pub(crate) fn watch_page(tell: &Function);
+    pub(crate) fn watch_page(tell: &JsValue);
 }
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(catch, js_name = structuredClone)]
-    pub(crate) fn structured_clone(value: &JsValue) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = structuredClone)]
+    pub(crate) fn structured_clone(value: &JsValue) -> JsValue;
 }

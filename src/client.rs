@@ -11,12 +11,12 @@ use herenow_session::{
 };
 use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::cache::Cache;
 use crate::options::Options;
 use crate::socket::Socket;
-use crate::{bridge, convert, deliver, identity, problem};
+use crate::{bridge, convert, deliver, problem};
 
 /// A client of a page: the default one, or a `PresenceClient`.
 pub(crate) struct Client {
@@ -127,8 +127,12 @@ impl Client {
             Output::NeedToken { renew } => {
                 let client = Rc::clone(self);
                 spawn_local(async move {
-                    let token = identity::token(&client, renew).await;
-                    client.session.borrow_mut().handle_token(now(), token);
+                    let token = JsFuture::from(bridge::token(&client.options.object, renew)).await;
+                    let token = token.map(|token| token.as_string().unwrap_or_default());
+                    client
+                        .session
+                        .borrow_mut()
+                        .handle_token(now(), token.map_err(|error| problem::of_error(&error)));
                     client.drain();
                 });
             }
@@ -145,12 +149,12 @@ impl Client {
                 bridge::resolve_promise(promise.0, value);
             }
             Output::Reject { promise, problem } => {
-                bridge::reject_promise(promise.0, problem::to_error(&problem))
+                bridge::reject_promise(promise.0, problem::error(problem.code, &problem.message));
             }
             Output::Events(events) => deliver::events(self.id, &events),
             Output::State(change) => bridge::deliver_state(self.id, convert::state_change(&change)),
             Output::Stale { channel } => self.cache.borrow_mut().forget(&channel),
-            Output::Warn(message) => bridge::warn(&self.options.logger, &message),
+            Output::Warn(message) => bridge::warn(&self.options.object, &message),
         }
     }
 

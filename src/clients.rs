@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use herenow_protocol::Code;
-use herenow_session::{Intent, Problem, State};
+use herenow_session::{Intent, State};
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 
 use crate::client::Client;
 use crate::options::Options;
-use crate::problem::problem;
+use crate::problem::error;
 use crate::{bridge, page};
 
 #[derive(Default)]
@@ -27,7 +27,7 @@ fn with<T>(act: impl FnOnce(&mut Clients) -> T) -> T {
 }
 
 /// The client with this number; without a number the default one, which is made on its first use.
-pub(crate) fn find(id: Option<u32>) -> Result<Rc<Client>, Problem> {
+pub(crate) fn find(id: Option<u32>) -> Result<Rc<Client>, JsValue> {
     let Some(id) = id else {
         return match with(|clients| clients.default.clone()) {
             Some(client) => Ok(client),
@@ -35,11 +35,11 @@ pub(crate) fn find(id: Option<u32>) -> Result<Rc<Client>, Problem> {
         };
     };
     with(|clients| clients.others.iter().find(|client| client.id == id).cloned())
-        .ok_or_else(|| problem(Code::Closed, "this PresenceClient is closed"))
+        .ok_or_else(|| error(Code::Closed, "this PresenceClient is closed"))
 }
 
 /// The default client as `init` wants it.
-pub(crate) fn init(options: &JsValue) -> Result<Rc<Client>, Problem> {
+pub(crate) fn init(options: &JsValue) -> Result<Rc<Client>, JsValue> {
     let current = with(|clients| clients.default.clone());
     let wanted = match &current {
         Some(client) if options.is_undefined() => Rc::clone(&client.options),
@@ -47,7 +47,7 @@ pub(crate) fn init(options: &JsValue) -> Result<Rc<Client>, Problem> {
     };
     if let Some(client) = current {
         let is_over = matches!(client.state(), State::Failed | State::Closed);
-        if !is_over && client.options.same_identity(&wanted) {
+        if !is_over && bridge::same_identity(&client.options.object, &wanted.object) {
             return Ok(client);
         }
     }
@@ -55,7 +55,7 @@ pub(crate) fn init(options: &JsValue) -> Result<Rc<Client>, Problem> {
 }
 
 /// Makes a client of its own.
-pub(crate) fn open(options: &JsValue) -> Result<Rc<Client>, Problem> {
+pub(crate) fn open(options: &JsValue) -> Result<Rc<Client>, JsValue> {
     let client = make(Rc::new(Options::read(options)?));
     with(|clients| clients.others.push(Rc::clone(&client)));
     Ok(client)

@@ -6,60 +6,56 @@ use js_sys::{Array, Object};
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-/// A value that serde can write, as plain objects. Not for maps with keys from strangers: see [`attributes`].
-pub(crate) fn to_js(value: &impl Serialize) -> JsValue {
+/// Lists and tuples go through serde. Structs don't: the names of their fields would be kept in a table of their own
+/// in the wasm (2 KB).
+fn to_js(value: &impl Serialize) -> JsValue {
     value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).unwrap_or_default()
 }
 
-/// Attributes as an object. Its properties are defined, not assigned, so that a key may be `__proto__`.
+/// An object. Its properties are defined, not assigned, so that a name may be `__proto__`.
+fn from_entries(entries: &Array) -> JsValue {
+    Object::from_entries(entries).map(JsValue::from).unwrap_or_default()
+}
+
+/// An object of few properties.
+pub(crate) fn object(properties: &[(&str, &JsValue)]) -> JsValue {
+    let entries: Array = properties.iter().map(|(name, value)| Array::of2(&(*name).into(), value)).collect();
+    from_entries(&entries)
+}
+
+/// A list of strings.
+pub(crate) fn names(list: &JsValue) -> JsValue {
+    let names: Vec<String> = Array::from(list).iter().filter_map(|name| name.as_string()).collect();
+    to_js(&names)
+}
+
+/// Attributes as an object.
 pub(crate) fn attributes(attributes: &Attributes) -> JsValue {
-    let entries: Array =
-        attributes.iter().map(|(key, value)| Array::of2(&key.into(), &value.into())).collect();
-    Object::from_entries(&entries).map(JsValue::from).unwrap_or_default()
+    let entries: Array = attributes.iter().map(|pair| to_js(&pair)).collect();
+    from_entries(&entries)
 }
 
 /// A member as `getPresenceChannelUsers` lists it.
-pub(crate) fn member(user: &str, attributes_value: JsValue) -> JsValue {
-    let entries = Array::of2(
-        &Array::of2(&"userProfileId".into(), &user.into()),
-        &Array::of2(&"attributes".into(), &attributes_value),
-    );
-    Object::from_entries(&entries).map(JsValue::from).unwrap_or_default()
+pub(crate) fn member(user: &JsValue, attributes: &JsValue) -> JsValue {
+    object(&[("userProfileId", user), ("attributes", attributes)])
 }
 
-/// `{channelUsers}`.
+/// `{channelUsers}`, perhaps not all.
 pub(crate) fn channel_users(users: &Array, truncated: bool) -> JsValue {
-    let entries = Array::of1(&Array::of2(&"channelUsers".into(), users));
-    if truncated {
-        entries.push(&Array::of2(&"truncated".into(), &JsValue::TRUE));
-    }
-    Object::from_entries(&entries).map(JsValue::from).unwrap_or_default()
+    let properties: [(&str, &JsValue); 2] = [("channelUsers", users), ("truncated", &JsValue::TRUE)];
+    object(&properties[..if truncated { 2 } else { 1 }])
 }
 
 /// `{channelUsers}` of a roster.
 pub(crate) fn roster(roster: &Roster) -> JsValue {
-    let users: Array = roster.iter().map(|(user, own)| member(user, attributes(own))).collect();
+    let users: Array = roster.iter().map(|(user, own)| member(&user.into(), &attributes(own))).collect();
     channel_users(&users, false)
 }
 
-/// What connection listeners are told.
+/// What connection listeners are told: [state, previous, reason, milliseconds to the next attempt].
 pub(crate) fn state_change(change: &StateChange) -> JsValue {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Change<'a> {
-        state: &'static str,
-        previous: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        reason: Option<&'a str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        retry_in_ms: Option<f64>,
-    }
-    to_js(&Change {
-        state: state(change.state),
-        previous: state(change.previous),
-        reason: change.reason.as_deref(),
-        retry_in_ms: change.retry_in_ms.map(|ms| ms as f64),
-    })
+    let retry_in_ms = change.retry_in_ms.map(|ms| ms as f64);
+    to_js(&(state(change.state), state(change.previous), change.reason.as_deref(), retry_in_ms))
 }
 
 fn state(state: State) -> &'static str {

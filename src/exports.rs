@@ -3,38 +3,40 @@
 use std::future::Future;
 use std::rc::Rc;
 
-use herenow_session::{Intent, Problem};
+use herenow_session::Intent;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::client::Client;
-use crate::problem::to_error;
-use crate::{args, bridge, clients, identity, reads};
+use crate::reads::Read;
+use crate::{args, bridge, clients, reads};
 
-fn rejected(problem: Problem) -> Promise {
-    Promise::reject(&to_error(&problem))
-}
+type Outcome = Result<Promise, JsValue>;
 
-fn settled(result: Result<Promise, Problem>) -> Promise {
-    result.unwrap_or_else(rejected)
+fn settled(outcome: Outcome) -> Promise {
+    outcome.unwrap_or_else(|error| Promise::reject(&error))
 }
 
 /// A promise that `bridge.js` knows of, so that it is rejected if the wasm traps.
-fn promise(result: impl Future<Output = Result<JsValue, Problem>> + 'static) -> Promise {
+fn promise(result: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
     let made = bridge::new_promise(JsValue::UNDEFINED);
     let id = made.get(0).as_f64().unwrap_or_default() as u32;
     spawn_local(async move {
         match result.await {
             Ok(value) => bridge::resolve_promise(id, value),
-            Err(problem) => bridge::reject_promise(id, to_error(&problem)),
+            Err(error) => bridge::reject_promise(id, error),
         }
     });
     made.get(1).unchecked_into()
 }
 
+fn read(client: Option<u32>, read: Read) -> Outcome {
+    Ok(promise(reads::answer(clients::find(client)?, read)))
+}
+
 fn profile_of(client: Rc<Client>) -> Promise {
-    promise(async move { identity::profile(&client).await })
+    bridge::profile(&client.options.object)
 }
 
 /// Says who the page is. Resolves to the profile `{id, nickname, access_token, created_at}`.
@@ -49,13 +51,10 @@ pub fn profile(client: Option<u32>) -> Promise {
     settled(clients::find(client).map(profile_of))
 }
 
-/// Makes a client of its own and gives its number.
-///
-/// # Errors
-/// `invalid_argument`.
+/// Makes a client of its own. Resolves to its number.
 #[wasm_bindgen(js_name = openClient)]
-pub fn open_client(options: JsValue) -> Result<u32, JsValue> {
-    clients::open(&options).map(|client| client.id).map_err(|problem| to_error(&problem))
+pub fn open_client(options: JsValue) -> Promise {
+    settled(clients::open(&options).map(|client| Promise::resolve(&JsValue::from(client.id))))
 }
 
 /// Ends a client of its own for good.
@@ -80,7 +79,7 @@ fn on_channel(
     options: &JsValue,
     client: Option<u32>,
     intent: impl FnOnce(herenow_session::PromiseId, String) -> Intent,
-) -> Result<Promise, Problem> {
+) -> Outcome {
     let channel = args::channel(options)?;
     Ok(clients::find(client)?.intend(JsValue::UNDEFINED, |promise| intent(promise, channel)))
 }
@@ -91,7 +90,7 @@ pub fn add_presence_listener(options: JsValue, listener: JsValue, client: Option
     settled(try_add_listener(&options, listener, client))
 }
 
-fn try_add_listener(options: &JsValue, listener: JsValue, client: Option<u32>) -> Result<Promise, Problem> {
+fn try_add_listener(options: &JsValue, listener: JsValue, client: Option<u32>) -> Outcome {
     let channel = args::channel(options)?;
     let listener = args::function(listener)?;
     let client = clients::find(client)?;
@@ -114,11 +113,7 @@ pub fn remove_presence_listener(options: JsValue, listener: JsValue, client: Opt
     settled(try_remove_listener(&options, listener, client))
 }
 
-fn try_remove_listener(
-    options: &JsValue,
-    listener: JsValue,
-    client: Option<u32>,
-) -> Result<Promise, Problem> {
+fn try_remove_listener(options: &JsValue, listener: JsValue, client: Option<u32>) -> Outcome {
     let channel = args::channel(options)?;
     let listener = args::function(listener)?;
     let client = clients::find(client)?;
@@ -134,7 +129,7 @@ pub fn set_presence_user_attributes(options: JsValue, client: Option<u32>) -> Pr
     settled(try_set(&options, client))
 }
 
-fn try_set(options: &JsValue, client: Option<u32>) -> Result<Promise, Problem> {
+fn try_set(options: &JsValue, client: Option<u32>) -> Outcome {
     let channel = args::channel(options)?;
     let attributes = args::attributes(options)?;
     let client = clients::find(client)?;
@@ -144,37 +139,31 @@ fn try_set(options: &JsValue, client: Option<u32>) -> Result<Promise, Problem> {
 /// The attributes of a user in a channel; `{}` for a user who is not a member.
 #[wasm_bindgen(js_name = getPresenceUserAttributes)]
 pub fn get_presence_user_attributes(options: JsValue, client: Option<u32>) -> Promise {
-    settled((|| {
-        let (channel, user) = (args::channel(&options)?, args::user(&options)?);
-        Ok(promise(reads::attributes(clients::find(client)?, channel, user)))
-    })())
+    settled(
+        channel_and_user(&options).and_then(|(channel, user)| read(client, Read::Attributes(channel, user))),
+    )
+}
+
+fn channel_and_user(options: &JsValue) -> Result<(String, String), JsValue> {
+    Ok((args::channel(options)?, args::user(options)?))
 }
 
 /// The members of a channel, at most 3 s old.
 #[wasm_bindgen(js_name = getPresenceChannelUsers)]
 pub fn get_presence_channel_users(options: JsValue, client: Option<u32>) -> Promise {
-    settled((|| {
-        let channel = args::channel(&options)?;
-        Ok(promise(reads::users(clients::find(client)?, channel)))
-    })())
+    settled(args::channel(&options).and_then(|channel| read(client, Read::Users(channel))))
 }
 
 /// The channels that a user is in.
 #[wasm_bindgen(js_name = getPresenceUserChannels)]
 pub fn get_presence_user_channels(options: JsValue, client: Option<u32>) -> Promise {
-    settled((|| {
-        let user = args::user(&options)?;
-        Ok(promise(reads::channels(clients::find(client)?, user)))
-    })())
+    settled(args::user(&options).and_then(|user| read(client, Read::Channels(user))))
 }
 
 /// How many members a channel has.
 #[wasm_bindgen(js_name = getPresenceChannelCount)]
 pub fn get_presence_channel_count(options: JsValue, client: Option<u32>) -> Promise {
-    settled((|| {
-        let channel = args::channel(&options)?;
-        Ok(promise(reads::count(clients::find(client)?, channel)))
-    })())
+    settled(args::channel(&options).and_then(|channel| read(client, Read::Count(channel))))
 }
 
 /// Calls `listener` for each change of the connection's state.
@@ -189,11 +178,7 @@ pub fn remove_connection_listener(listener: JsValue, client: Option<u32>) -> Pro
     settled(on_connection(listener, client, bridge::remove_connection))
 }
 
-fn on_connection(
-    listener: JsValue,
-    client: Option<u32>,
-    act: fn(u32, &js_sys::Function),
-) -> Result<Promise, Problem> {
+fn on_connection(listener: JsValue, client: Option<u32>, act: fn(u32, &js_sys::Function)) -> Outcome {
     let listener = args::function(listener)?;
     act(clients::find(client)?.id, &listener);
     Ok(Promise::resolve(&JsValue::UNDEFINED))

@@ -12,7 +12,6 @@ mod convert;
 mod deliver;
 mod exports;
 mod http;
-mod identity;
 mod options;
 mod page;
 mod problem;
@@ -28,5 +27,5 @@ static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_all
 /// Runs once when the wasm is instantiated: a panic makes every promise reject with `internal`.
 #[wasm_bindgen::prelude::wasm_bindgen(start)]
 pub fn start() {
-    std::panic::set_hook(Box::new(|panic| bridge::on_trap(&panic.to_string())));
+    std::panic::set_hook(Box::new(|panic| bridge::on_trap(panic.payload_as_str().unwrap_or("panic"))));
 }

@@ -3,8 +3,6 @@
 use std::cell::Cell;
 
 use herenow_session::Lifecycle;
-use js_sys::Function;
-use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::Closure;
 
 use crate::{bridge, clients};
@@ -21,8 +19,7 @@ pub(crate) fn watch() {
             client.lifecycle(event);
         }
     });
-    let function: Function = tell.into_js_value().unchecked_into();
-    bridge::watch_page(&function);
+    bridge::watch_page(&tell.into_js_value());
 }
 
 fn event(code: u32) -> Option<Lifecycle> {

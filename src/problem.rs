@@ -1,4 +1,4 @@
-//! Problems as the errors that JavaScript sees.
+//! Problems as the errors that JavaScript sees, and back.
 
 use std::borrow::Cow;
 
@@ -6,30 +6,29 @@ use herenow_protocol::{Code, Refusal};
 use herenow_session::Problem;
 use wasm_bindgen::JsValue;
 
+use crate::args::text;
 use crate::bridge;
 
-/// A problem without a time to wait.
-pub(crate) fn problem(code: Code, message: impl Into<Cow<'static, str>>) -> Problem {
-    Problem { code, message: message.into(), retry_in_ms: None }
+/// The `PresenceError` of a code.
+pub(crate) fn error(code: Code, message: &str) -> JsValue {
+    bridge::new_error(code.as_str(), message, code.remedy(), code.retryable())
 }
 
-/// An argument that is not of its form.
-pub(crate) fn invalid(message: &'static str) -> Problem {
-    problem(Code::InvalidArgument, message)
+/// The `PresenceError` of an argument that is not of its form.
+pub(crate) fn invalid(message: &'static str) -> JsValue {
+    error(Code::InvalidArgument, message)
 }
 
-/// A name or attributes that the protocol refuses.
-pub(crate) fn refused(refusal: Refusal) -> Problem {
-    problem(refusal.code, refusal.message)
+/// The `PresenceError` of a name or attributes that the protocol refuses.
+pub(crate) fn refused(refusal: Refusal) -> JsValue {
+    error(refusal.code, refusal.message)
 }
 
-/// The `PresenceError` of a problem.
-pub(crate) fn to_error(problem: &Problem) -> JsValue {
-    with_cause(problem, JsValue::UNDEFINED)
-}
-
-/// The `PresenceError` of a problem that another error caused.
-pub(crate) fn with_cause(problem: &Problem, cause: JsValue) -> JsValue {
-    let code = problem.code;
-    bridge::new_error(code.as_str(), &problem.message, code.remedy(), code.retryable(), cause)
+/// The problem that a `PresenceError` stands for.
+pub(crate) fn of_error(error: &JsValue) -> Problem {
+    Problem {
+        code: text(error, "code").and_then(|code| Code::parse(&code)).unwrap_or(Code::Internal),
+        message: Cow::Owned(text(error, "message").unwrap_or_default()),
+        retry_in_ms: None,
+    }
 }

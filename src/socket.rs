@@ -28,9 +28,7 @@ pub(crate) struct Socket {
 impl Socket {
     /// Opens a socket; what happens to it is told to `client`.
     pub(crate) fn open(client: &Rc<Client>, id: SocketId) -> Option<Self> {
-        let address = ["ws", &client.options.endpoint["http".len()..], "/v1/connect"].concat();
-        let protocol = Encoding::Postcard.subprotocol();
-        let made = bridge::open_socket(&client.options.web_socket, &address, protocol);
+        let made = bridge::open_socket(&client.options.object, Encoding::Postcard.subprotocol());
         let raw: web_sys::WebSocket = made.ok().filter(JsValue::is_object)?.unchecked_into();
         let reading = WebSocket::try_from(raw.clone()).ok()?;
         spawn_local(read(Rc::downgrade(client), id, reading));

@@ -1,0 +1,152 @@
+// Who the client is: a token from the page, or a guest that the server issued and the page keeps.
+
+import { PresenceError, invalid, unavailable } from "./error.js";
+
+const RETRYABLE = ["rate_limited", "timeout", "unavailable"];
+
+const unauthorized = (code, message) => new PresenceError(code, message, "Give init a valid accessToken.", false);
+
+/** Sends one request and gives the parsed answer, or throws what the server's error says. */
+async function request({ endpoint, requestTimeout, exchange }, path, bearer, body) {
+  const away = (cause) => unavailable(`no herenow server answers at ${endpoint}`, cause);
+  let answer;
+  try {
+    answer = await exchange(endpoint + path, bearer, body && JSON.stringify(body), requestTimeout);
+  } catch (cause) {
+    if (cause !== "TimeoutError") throw away(cause);
+    const remedy = "Check the network, then try again.";
+    throw new PresenceError("timeout", "the server did not answer in time", remedy, true);
+  }
+  const [ok, text] = answer;
+  let value;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw away(cause);
+  }
+  if (ok) return value;
+  const { code, message, remedy } = value ?? {};
+  if (!code) throw away();
+  throw new PresenceError(code, message, remedy, RETRYABLE.includes(code));
+}
+
+/** A read, with the client's token. An expired token is renewed once. */
+export async function read(options, path) {
+  try {
+    return await request(options, path, await token(options, false));
+  } catch (error) {
+    if (error.code !== "token_expired") throw error;
+    return request(options, path, await token(options, true));
+  }
+}
+
+/** The token for a connection or a request. `renew`: the one before has expired. */
+export async function token(options, renew) {
+  const { accessToken } = options;
+  let value = accessToken;
+  if (accessToken === undefined) value = (await guest(options)).access_token;
+  else if (typeof accessToken === "string") {
+    if (renew) throw unauthorized("token_expired", "the accessToken has expired");
+  } else {
+    try {
+      value = await accessToken();
+    } catch (cause) {
+      throw unavailable("the accessToken function failed", cause);
+    }
+    if (typeof value !== "string") throw invalid("the accessToken function gave something that is not a string");
+  }
+  if (!/^[!-~]+$/.test(value)) throw unauthorized("unauthorized", "the accessToken is not a token");
+  return value;
+}
+
+/** What `init` resolves to. */
+export async function profile(options) {
+  const { accessToken, nickName } = options;
+  if (accessToken === undefined) return guest(options);
+  const bearer = await token(options, false);
+  if (bearer.startsWith("guest.")) return makeGuest(options, bearer);
+  const { sub, iat } = claims(bearer);
+  if (typeof sub !== "string") {
+    throw unauthorized("unauthorized", "the accessToken is neither a JWT with a `sub` nor a guest's");
+  }
+  const created = typeof iat === "number" ? new Date(iat * 1000) : new Date();
+  return { id: sub, nickname: nickName ?? sub, access_token: bearer, created_at: created.toISOString() };
+}
+
+/** The claims of a JWT. The server verifies it; here it only tells the user's id. */
+function claims(jwt) {
+  try {
+    const text = atob(jwt.split(".")[1].replace(/-/g, "+").replace(/_/g, "/"));
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(text, (char) => char.charCodeAt(0)))) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+// ---- guests
+
+const memory = new Map();
+
+/** The default `storageStrategy`: localStorage, or memory where there is none. */
+const defaultStorage = (key) => ({
+  get() {
+    try {
+      return JSON.parse(localStorage.getItem(key)) ?? memory.get(key);
+    } catch {
+      return memory.get(key);
+    }
+  },
+  set(made) {
+    memory.set(key, made);
+    try {
+      localStorage.setItem(key, JSON.stringify(made));
+    } catch {
+      // Storage is full or forbidden: the guest lives as long as the page.
+    }
+  },
+});
+
+const makeGuest = (options, bearer) =>
+  request(options, "/v1/guests", bearer, { client_id: options.clientId, nickname: options.nickName });
+
+/** The stored guest, or a new one. Of several tabs and calls that find none, one makes it. */
+async function guest(options) {
+  const key = `herenow:${options.clientId}@${options.endpoint}`;
+  const storage = options.storageStrategy ?? defaultStorage(key);
+  const use = async (act) => {
+    try {
+      return await act();
+    } catch (cause) {
+      throw unavailable("the storageStrategy failed", cause);
+    }
+  };
+  const stored = async () => {
+    const known = await use(() => storage.get());
+    if (typeof known?.access_token !== "string" || !known.access_token.startsWith("guest.")) return undefined;
+    const { nickName } = options;
+    if (nickName === undefined || known.nickname === nickName) return known;
+    const renamed = { ...known, nickname: nickName };
+    await use(() => storage.set(renamed));
+    return renamed;
+  };
+  return (
+    (await stored()) ??
+    alone(key, async () => {
+      const known = await stored();
+      if (known) return known;
+      const made = await makeGuest(options);
+      await use(() => storage.set(made));
+      return made;
+    })
+  );
+}
+
+let queue = Promise.resolve();
+
+/** Runs `task` alone: among the tabs of the origin with a Web Lock, else among the calls of this page. */
+function alone(key, task) {
+  if (globalThis.navigator?.locks) return navigator.locks.request(key, task);
+  const run = queue.then(task);
+  queue = run.catch(() => {});
+  return run;
+}
