@@ -1,0 +1,101 @@
+#!/usr/bin/env node
+// npm test: set-up, the browsers, the build, then every test step.
+//
+//   npm test                                   everything
+//   npm test -- rust e2e                       those steps
+//   npm test -- rust -- roster                 arguments after a second `--` go on to the step's own runner
+//   npm test -- e2e -- --test-name-pattern=x
+
+import { existsSync, readdirSync } from "node:fs";
+
+import { browserSteps, findBrowsers } from "./browsers.mjs";
+import { buildSteps } from "./build.mjs";
+import { Failure, main } from "./lib/failure.mjs";
+import { at, serverBinary } from "./lib/paths.mjs";
+import { attempt } from "./lib/run.mjs";
+import { duration, runSteps } from "./lib/steps.mjs";
+import { app, packStep, tarball } from "./pack.mjs";
+import { setupSteps } from "./setup.mjs";
+import { wasmTests } from "./wasm-test.mjs";
+
+/** A step that is still running after this time hangs. */
+const STEP_MS = 30 * 60_000;
+
+/** Runs a test runner with its output shown. */
+async function show(command, args, env = {}) {
+  const { code } = await attempt(command, args, { show: true, timeoutMs: STEP_MS, env });
+  if (code !== 0) throw new Failure(`${command} ended with code ${code}`, "See above which test failed.");
+}
+
+/** Runs the `*.test.mjs` files of a folder with Node's test runner. */
+function nodeTests(folder, args) {
+  const names = existsSync(at(folder)) ? readdirSync(at(folder)) : [];
+  const files = names.filter((name) => name.endsWith(".test.mjs")).sort();
+  if (files.length === 0) throw new Failure(`${folder} holds no *.test.mjs`, "Bring the tests back.");
+  return show(process.execPath, ["--test", "--test-reporter=spec", ...args, ...files.map((name) => at(folder, name))], {
+    HERENOW_SERVER: serverBinary,
+    HERENOW_TARBALL: tarball(),
+    HERENOW_APP: app,
+    CHROME_BIN: findBrowsers().chrome ?? "",
+  });
+}
+
+/** Every step, in the order in which they run: the quick ones first. `needs` says what must be there before it. */
+const STEPS = {
+  // The root crate's tests run in the browser only.
+  rust: { run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
+  types: { run: (args) => show("tsc", ["--project", at("tests", "types"), ...args]) },
+  packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },
+  browser: { needs: ["browsers", "build"], run: (args) => wasmTests(args) },
+  e2e: { needs: ["browsers", "build", "pack"], run: (args) => nodeTests("tests/e2e", args) },
+};
+
+function choose(given) {
+  const end = given.indexOf("--");
+  const names = end < 0 ? given : given.slice(0, end);
+  const args = end < 0 ? [] : given.slice(end + 1);
+  const unknown = names.find((name) => !Object.hasOwn(STEPS, name));
+  if (unknown !== undefined) {
+    throw new Failure(`there is no test step ${unknown}`, `Choose from: ${Object.keys(STEPS).join(", ")}.`);
+  }
+  if (args.length > 0 && names.length !== 1) {
+    throw new Failure("arguments for a runner need exactly one step", "Write it as: npm test -- rust -- ARGUMENTS");
+  }
+  return { names: names.length > 0 ? Object.keys(STEPS).filter((name) => names.includes(name)) : Object.keys(STEPS), args };
+}
+
+async function runTest(name, args) {
+  console.log(`\n── ${name} ${"─".repeat(Math.max(0, 70 - name.length))}`);
+  const started = Date.now();
+  let failure;
+  try {
+    await STEPS[name].run(args);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    failure = error;
+    if (error.output) console.log(error.output);
+    console.log(`\n${name}: ${error.message}. ${error.remedy}`);
+  }
+  return { name, failure, ms: Date.now() - started };
+}
+
+await main(async () => {
+  const { names, args } = choose(process.argv.slice(2));
+  const needs = new Set(names.flatMap((name) => STEPS[name].needs ?? []));
+  await runSteps([
+    ...setupSteps(),
+    ...(needs.has("browsers") ? browserSteps() : []),
+    ...(needs.has("build") ? buildSteps() : []),
+    ...(needs.has("pack") ? [packStep] : []),
+  ]);
+  const results = [];
+  for (const name of names) results.push(await runTest(name, args));
+
+  console.log("\nsteps of npm test:");
+  for (const { name, failure, ms } of results) {
+    console.log(`  ${failure ? "FAILED" : "passed"}  ${name.padEnd(10)} ${duration(ms)}`);
+  }
+  const failed = results.filter(({ failure }) => failure).length;
+  console.log(`${results.length - failed} passed, ${failed} failed`);
+  if (failed > 0) process.exitCode = 1;
+});
