@@ -1,8 +1,9 @@
 //! The text encoding: a message is a JSON array of frames, a frame an object with one key.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{Decoded, NotAMessage};
@@ -48,13 +49,19 @@ fn decode_frame<F: Keys + DeserializeOwned>(text: &str) -> Result<Decoded<F>, No
     if let Ok(frame) = serde_json::from_str(text) {
         return Ok(Decoded::Frame(frame));
     }
-    let Ok(Value::Object(object)) = serde_json::from_str(text) else {
-        return Err(NotAMessage);
-    };
-    let mut entries = object.iter();
+    let frame: Object<'_> = serde_json::from_str(text).map_err(|_| NotAMessage)?;
+    let mut entries = frame.into_iter();
     let (Some((key, body)), None) = (entries.next(), entries.next()) else {
         return Err(NotAMessage);
     };
-    let id = body.get("id").and_then(Value::as_u64).and_then(|id| FrameId::try_from(id).ok());
+    let id = request_id(body.get());
     Ok(if F::KEYS.contains(&key.as_str()) { Decoded::Malformed { id } } else { Decoded::Unknown { id } })
+}
+
+/// An object whose values are not looked into: however deep they are nested, they cost no stack.
+type Object<'a> = BTreeMap<String, &'a RawValue>;
+
+fn request_id(body: &str) -> Option<FrameId> {
+    let body: Object<'_> = serde_json::from_str(body).ok()?;
+    serde_json::from_str(body.get("id")?.get()).ok()
 }

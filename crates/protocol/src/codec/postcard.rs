@@ -1,14 +1,15 @@
 //! The binary encoding: a message is a run of frames, each led by its length as a varint.
 //!
 //! The length lets a reader skip frames that it does not know and bytes that were appended to those it does. A frame
-//! of an older writer may lack the newest fields: they read as zero, which is their default.
+//! of an older writer may lack the newest fields: they read as zero, which is their default. Only frames have a length:
+//! the records within them (a member, a position, the limits) never change their fields.
 
 use ::postcard::de_flavors::Flavor;
 use ::postcard::{Deserializer, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::{Decoded, NotAMessage};
-use crate::{ClientFrame, ServerFrame};
+use crate::{ClientFrame, FrameId, ServerFrame};
 
 /// How many bytes beyond the end of a frame read as zero.
 const PADDING_BYTES: usize = 16;
@@ -17,14 +18,27 @@ const PADDING_BYTES: usize = 16;
 pub trait Kinds {
     /// The number of variants.
     const KINDS: u32;
+
+    /// Whether a frame of this kind, known or not, begins with the number of its request.
+    fn begins_with_id(kind: u32) -> bool;
 }
 
 impl Kinds for ClientFrame {
     const KINDS: u32 = 8;
+
+    /// All do but `hello` and `bye`, and all that are ever appended must.
+    fn begins_with_id(kind: u32) -> bool {
+        !matches!(kind, 0 | 7)
+    }
 }
 
 impl Kinds for ServerFrame {
     const KINDS: u32 = 10;
+
+    /// Only `ok` and `error` do.
+    fn begins_with_id(kind: u32) -> bool {
+        matches!(kind, 1 | 2)
+    }
 }
 
 /// Encodes one frame with its length in front; a message is a run of these.
@@ -58,21 +72,27 @@ pub fn decode<'a, F: Kinds + Deserialize<'a>>(
 fn decode_frame<'a, F: Kinds + Deserialize<'a>>(
     body: &'a [u8],
 ) -> core::result::Result<Decoded<F>, NotAMessage> {
-    let (kind, _) = varint(body).ok_or(NotAMessage)?;
+    let (kind, fields) = varint(body).ok_or(NotAMessage)?;
+    let id = || if F::begins_with_id(kind) { varint(fields).map(|(id, _): (FrameId, _)| id) } else { None };
     if kind >= F::KINDS {
-        return Ok(Decoded::Unknown { id: None });
+        return Ok(Decoded::Unknown { id: id() });
     }
     let mut deserializer = Deserializer::from_flavor(Padded { rest: body, padding_bytes: PADDING_BYTES });
     Ok(match F::deserialize(&mut deserializer) {
         Ok(frame) => Decoded::Frame(frame),
-        Err(_) => Decoded::Malformed { id: None },
+        Err(_) => Decoded::Malformed { id: id() },
     })
 }
 
+/// Reads a varint of at most 32 bits.
 fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut value = 0_u32;
-    for (at, byte) in bytes.iter().enumerate().take(4) {
-        value |= u32::from(byte & 0x7f) << (7 * at);
+    for (at, byte) in bytes.iter().enumerate().take(5) {
+        let bits = u32::from(byte & 0x7f);
+        if at == 4 && bits > 0x0f {
+            return None;
+        }
+        value |= bits << (7 * at);
         if byte & 0x80 == 0 {
             return Some((value, &bytes[at + 1..]));
         }
@@ -97,6 +117,11 @@ impl<'de> Flavor<'de> for Padded<'de> {
         }
         self.padding_bytes = self.padding_bytes.checked_sub(1).ok_or(Error::DeserializeUnexpectedEnd)?;
         Ok(0)
+    }
+
+    /// With it no more room is reserved for a list than its bytes could fill.
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len() + self.padding_bytes)
     }
 
     fn try_take_n(&mut self, count: usize) -> Result<&'de [u8]> {
