@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // npm run build: the wasm package in pkg/, the server's binary, and the demo with the SDK beside it in target/www.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { cargo, crateProgress } from "./lib/cargo.mjs";
@@ -42,11 +42,31 @@ const wasmPackage = {
       env: { CARGO_TERM_PROGRESS_WHEN: "always", CARGO_TERM_PROGRESS_WIDTH: "100" },
       onText: crateProgress(progress),
     });
+    shareScripts();
     progress("minifying");
     await minify();
     wasmPackage.stamp.set();
   },
 };
+
+/**
+ * Lets the generated JavaScript import js/ itself. wasm-bindgen copies each script that the core imports to
+ * pkg/snippets; js/index.js imports the originals, and with both a page would have two of each module: two classes
+ * `PresenceError`, two tables of promises.
+ */
+function shareScripts() {
+  const glue = join(pkg, "herenow.js");
+  // Imports only: the keys of the object that the wasm is given keep the names that the wasm knows.
+  const copies = /(from\s*["'])\.\/snippets\/herenow-[0-9a-f]+\/js\//g;
+  const code = readFileSync(glue, "utf8").replaceAll(copies, "$1../js/");
+  writeFileSync(glue, code);
+  const snippets = join(pkg, "snippets");
+  for (const folder of existsSync(snippets) ? readdirSync(snippets) : []) {
+    if (new RegExp(`from\\s*["']./snippets/${folder}/`).test(code)) continue;
+    rmSync(join(snippets, folder), { recursive: true });
+  }
+  if (existsSync(snippets) && readdirSync(snippets).length === 0) rmSync(snippets, { recursive: true });
+}
 
 /** Minifies the generated JavaScript in place; files keep their names and imports, so bundlers see what they expect. */
 async function minify() {

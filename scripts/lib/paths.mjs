@@ -9,7 +9,9 @@ export const root = fileURLToPath(new URL("../../", import.meta.url)).replace(/[
 export const at = (...parts) => resolve(root, ...parts);
 
 export const target = resolve(root, process.env.CARGO_TARGET_DIR ?? "target");
-/** What the scripts themselves keep: stamps of finished steps, the generated webdriver.json. */
+/** Stamps of finished steps. They go with node_modules, which holds what the build is made with. */
+export const stamps = at("node_modules", ".herenow");
+/** What the scripts write for themselves, such as webdriver.json. */
 export const state = resolve(target, "scripts");
 /** The demo with the SDK beside it: what `npm start` serves. */
 export const staged = resolve(target, "www");

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 
-import { root, state } from "./paths.mjs";
+import { root, stamps } from "./paths.mjs";
 
 /** All files below a folder (or the file itself), sorted; none where nothing is. */
 export function filesBelow(path) {
@@ -31,12 +31,12 @@ function digest(paths, extra) {
  * @param {{inputs: string[], outputs: string[], extra?: string[]}} parts files and folders; `extra` are versions
  */
 export function stamp(name, { inputs, outputs, extra = [] }) {
-  const file = join(state, `${name}.stamp`);
+  const file = join(stamps, `${name}.stamp`);
   const now = () => `${digest(inputs, extra)} ${digest(outputs, [])}\n`;
   return {
     fresh: () => existsSync(file) && outputs.every((path) => existsSync(path)) && readFileSync(file, "utf8") === now(),
     set: () => {
-      mkdirSync(state, { recursive: true });
+      mkdirSync(stamps, { recursive: true });
       writeFileSync(file, now());
     },
   };
