@@ -1,19 +1,22 @@
 #!/usr/bin/env node
 // npm run build: the wasm package in pkg/, the server's binary, and the demo with the SDK beside it in target/www.
 
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 
-import { cargo, crateProgress } from "./lib/cargo.mjs";
+import { cargo, crateProgress, WITH_BAR } from "./lib/cargo.mjs";
 import { Failure, main } from "./lib/failure.mjs";
 import { isMain } from "./lib/is-main.mjs";
 import { at, staged } from "./lib/paths.mjs";
 import { run, which } from "./lib/run.mjs";
-import { filesBelow, stamp } from "./lib/stamp.mjs";
+import { stamp } from "./lib/stamp.mjs";
 import { runSteps } from "./lib/steps.mjs";
 import { setupSteps } from "./setup.mjs";
 
 const pkg = at("pkg");
+/** The two files that a page loads. */
+export const entry = at("pkg", "index.js");
+export const wasm = at("pkg", "herenow_bg.wasm");
 
 const wasmPackage = {
   name: "wasm package",
@@ -21,8 +24,8 @@ const wasmPackage = {
   done: async () => {
     wasmPackage.stamp = stamp("wasm", {
       inputs: [
-        ...["src", "crates/protocol", "crates/session", "Cargo.toml", "Cargo.lock", "package-lock.json"],
-        ...["scripts/build.mjs", "scripts/lib/versions.mjs"],
+        ...["src", "js", "crates/protocol", "crates/session", "Cargo.toml", "Cargo.lock", "package-lock.json"],
+        ...["scripts/build.mjs", "scripts/shims"],
       ].map((path) => at(path)),
       outputs: [pkg],
       extra: [await run("rustc", ["--version"])],
@@ -34,17 +37,21 @@ const wasmPackage = {
       throw new Failure("wasm-opt was not found", "Run `npm run setup`: it comes with the npm package binaryen.");
     }
     rmSync(pkg, { recursive: true, force: true });
+    // The shim stands before wasm-bindgen and adds a flag that wasm-pack can't hand on.
+    const shims = at("scripts", "shims");
+    const wasmBindgen = which("wasm-bindgen");
     // `no-install`: set-up has brought the tools; wasm-pack would download others. Without `--no-gitignore` it writes a
     // pkg/.gitignore that makes npm leave the folder out of the tarball. Our types are js/index.d.ts.
     const args = ["build", "--mode", "no-install", "--target", "web", "--release", "--out-dir", "pkg"];
     await run("wasm-pack", [...args, "--no-pack", "--no-gitignore", "--no-typescript"], {
       what: "wasm-pack build",
-      env: { CARGO_TERM_PROGRESS_WHEN: "always", CARGO_TERM_PROGRESS_WIDTH: "100" },
+      env: { ...WITH_BAR, HERENOW_WASM_BINDGEN: wasmBindgen },
+      pathFirst: [shims],
       onText: crateProgress(progress),
     });
+    progress("bundling");
     shareScripts();
-    progress("minifying");
-    await minify();
+    await bundle();
     wasmPackage.stamp.set();
   },
 };
@@ -68,15 +75,12 @@ function shareScripts() {
   if (existsSync(snippets) && readdirSync(snippets).length === 0) rmSync(snippets, { recursive: true });
 }
 
-/** Minifies the generated JavaScript in place; files keep their names and imports, so bundlers see what they expect. */
-async function minify() {
-  const scripts = [...readdirSync(pkg).map((name) => join(pkg, name)), ...filesBelow(join(pkg, "snippets"))];
-  const files = scripts.filter((path) => path.endsWith(".js"));
-  await run(
-    "esbuild",
-    [...files, "--minify", "--format=esm", "--target=es2022", `--outbase=${pkg}`, `--outdir=${pkg}`, "--allow-overwrite"],
-    { what: "minifying pkg/" },
-  );
+/** Makes one minified script of js/ and the glue. It finds the wasm beside itself, in the form that bundlers know. */
+async function bundle() {
+  const args = ["--bundle", "--minify", "--format=esm", "--target=es2022", "--charset=utf8", "--legal-comments=none"];
+  await run("esbuild", [at("js", "index.js"), ...args, `--outfile=${entry}`, "--log-level=warning"], {
+    what: "bundling pkg/index.js",
+  });
 }
 
 const server = {
@@ -90,20 +94,16 @@ const server = {
 
 const demo = {
   name: "demo page",
-  stamp: stamp("demo", { inputs: [at("www"), at("js"), pkg], outputs: [staged] }),
+  stamp: stamp("demo", { inputs: [at("www"), entry, wasm, at("scripts", "build.mjs")], outputs: [staged] }),
   done: () => demo.stamp.fresh(),
   run: () => {
     rmSync(staged, { recursive: true, force: true });
-    mkdirSync(staged, { recursive: true });
-    if (existsSync(at("www"))) cpSync(at("www"), staged, { recursive: true });
-    cpSync(at("js"), join(staged, "sdk", "js"), { recursive: true });
-    cpSync(pkg, join(staged, "sdk", "pkg"), { recursive: true, filter: isShipped });
+    cpSync(at("www"), staged, { recursive: true });
+    const sdk = join(staged, "sdk", "js");
+    for (const file of [entry, wasm]) cpSync(file, join(sdk, basename(file)));
     demo.stamp.set();
   },
 };
-
-/** wasm-pack copies the readme and the licences into pkg/ too; a page needs neither. */
-const isShipped = (path) => !/\.(md|txt)$|LICENSE/.test(path);
 
 /** All of the build, in order; each needs the one before it. */
 export const buildSteps = () => [wasmPackage, server, demo];

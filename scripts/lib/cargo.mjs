@@ -16,7 +16,7 @@ export function crateProgress(progress) {
 }
 
 /** Lets cargo draw its bar though nobody sees it: it is the only place where it says how much is left. */
-const WITH_BAR = { CARGO_TERM_PROGRESS_WHEN: "always", CARGO_TERM_PROGRESS_WIDTH: "100", CARGO_TERM_COLOR: "never" };
+export const WITH_BAR = { CARGO_TERM_PROGRESS_WHEN: "always", CARGO_TERM_PROGRESS_WIDTH: "100", CARGO_TERM_COLOR: "never" };
 
 /** Runs cargo quietly with its progress told; gives `already done` when it had nothing to compile. */
 export async function cargo(args, { progress, env, ...options }) {

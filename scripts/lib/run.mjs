@@ -18,13 +18,14 @@ const running = new Set();
  * The environment of every program that we start: our own tools come first in PATH (binaryen's wasm-opt must win over
  * an older one), and what npm set for the script that called us is left out, since it would mislead a second npm.
  */
-export function childEnv(extra = {}) {
+export function childEnv(extra = {}, pathFirst = []) {
   const env = { ...process.env };
   for (const name of Object.keys(env)) {
     if (/^npm_(package|lifecycle|command|config_local_prefix|config_prefix)/.test(name)) delete env[name];
   }
   delete env.INIT_CWD;
-  env.PATH = [at("node_modules", ".bin"), join(tools, "bin"), process.env.PATH ?? ""].join(delimiter);
+  const own = [at("node_modules", ".bin"), join(tools, "bin")];
+  env.PATH = [...pathFirst, ...own, process.env.PATH ?? ""].join(delimiter);
   return { ...env, ...extra };
 }
 
@@ -56,15 +57,16 @@ export function tail(output) {
 /**
  * Runs a program to its end and gives `{code, signal, output}`, whatever the code.
  *
+ * - `pathFirst`: folders that come before all others in its PATH.
  * - `show`: the program writes to our own output and nothing is captured.
  * - `onText(text)`: called with each piece of captured output.
  * - `timeoutMs`: the program is killed after that time and the run fails.
  */
-export function attempt(command, args, { cwd = root, env = {}, show = false, onText, timeoutMs } = {}) {
+export function attempt(command, args, { cwd = root, env = {}, pathFirst, show = false, onText, timeoutMs } = {}) {
   return new Promise((settle, reject) => {
     const child = spawn(command, args, {
       cwd,
-      env: childEnv(env),
+      env: childEnv(env, pathFirst),
       stdio: show ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
     });
     running.add(child);
