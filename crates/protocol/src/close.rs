@@ -20,7 +20,7 @@ pub enum CloseCode {
     Unauthorized = 4501,
     /// The page's origin is not allowed.
     Origin = 4502,
-    /// An operator ended the connection.
+    /// The server does not want the session; the reason `limit_reached` says that the user has too many.
     Kicked = 4503,
     /// The server does not speak this version.
     UnsupportedVersion = 4504,
@@ -50,11 +50,36 @@ impl CloseCode {
         let code = match number {
             4501 if reason == Code::TokenExpired.as_str() => Code::TokenExpired,
             4501 => Code::Unauthorized,
+            4503 if reason == Code::LimitReached.as_str() => Code::LimitReached,
             4502 | 4503 => Code::Forbidden,
             4504 => Code::Unsupported,
             4500..=4999 => Code::Internal,
             _ => return None,
         };
         Some(code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_from_4500_to_4999_are_fatal_and_no_others() {
+        for number in [0, 1000, 1001, 1006, 1011, 3999, 4000, 4001, 4002, 4003, 4499, 5000, u16::MAX] {
+            assert_eq!(CloseCode::fatal(number, "unauthorized"), None, "{number}");
+        }
+        for number in 4500..=4999 {
+            assert!(CloseCode::fatal(number, "").is_some(), "{number}");
+        }
+    }
+
+    #[test]
+    fn the_reason_tells_apart_what_shares_a_number() {
+        assert_eq!(CloseCode::fatal(4501, "unauthorized"), Some(Code::Unauthorized));
+        assert_eq!(CloseCode::fatal(4501, "token_expired"), Some(Code::TokenExpired));
+        assert_eq!(CloseCode::fatal(4503, ""), Some(Code::Forbidden));
+        assert_eq!(CloseCode::fatal(4503, "limit_reached"), Some(Code::LimitReached));
+        assert_eq!(CloseCode::fatal(4504, ""), Some(Code::Unsupported));
     }
 }

@@ -19,7 +19,7 @@ pub(crate) fn kind(frame: &ClientFrame) -> (u32, &'static str) {
 /// The frames of `fixtures/client.json`.
 pub(crate) fn all() -> Vec<(&'static str, ClientFrame)> {
     let session = SessionSecret(0x0f1e_2d3c_4b5a_6978_8796_a5b4_c3d2_e1f0);
-    let token = "guest.mV3kq0cXb2yT7uWz5rJdLA";
+    let token = "guest.abcdefghijklmnopqrstuv";
     vec![
         (
             "hello: a guest's first socket",

@@ -5,6 +5,7 @@
 
 mod arbitrary;
 mod client_frames;
+mod document;
 mod evolution;
 mod fixtures;
 mod golden;

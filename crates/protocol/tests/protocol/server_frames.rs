@@ -6,7 +6,7 @@ use herenow_protocol::{
 };
 
 const EPOCH: Epoch = Epoch(0x9e37_79b9_7f4a_7c15);
-const GUEST: &str = "kP3vXhQ0sYt8LwZr6nBdEg";
+const GUEST: &str = "guest-fd8d20ec4f1cab9f16eb9f27f84af1bf";
 
 /// The number in the binary encoding and the key in JSON.
 pub(crate) fn kind(frame: &ServerFrame) -> (u32, &'static str) {
