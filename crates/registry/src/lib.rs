@@ -3,10 +3,21 @@
 //! Nothing here touches a clock, a socket or a random source. A driver calls one or several `handle_*` of
 //! [`Registry`], then takes what [`Registry::poll_output`] gives until it gives nothing, and comes back at
 //! [`Registry::poll_timeout`].
+//!
+//! A transition's way: `sessions` turn frames into ops, `store` turns ops into numbered transitions, `fanout` turns
+//! transitions into frames for observers, `outbox` counts what each connection has still to read. `registry` calls
+//! them; they do not call each other.
 
 mod config;
+mod fanout;
+mod names;
+mod outbox;
 mod output;
+mod random;
 mod registry;
+mod sessions;
+mod store;
+mod timers;
 
 pub use config::{Config, ConnectionId, Identity, Millis};
 pub use output::{Output, UsersPage};

@@ -1,0 +1,274 @@
+//! The roster of one observed channel, made from transitions, with what its observers still have to be told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use herenow_protocol::{Attributes, Encoding, Epoch, ServerFrame, Transition};
+
+use super::log::Log;
+use super::observer::{Observer, Phase, Step};
+use super::pending::{Entry, Pending};
+use super::snapshot::{Head, Pages};
+use crate::names::Channel;
+use crate::outbox::{Outboxes, encode};
+use crate::{ConnectionId, Millis};
+
+/// Transitions that wait for a tick; more are flushed before it.
+const MAX_PENDING: usize = 4_096;
+/// Bytes of transitions that wait for a tick; likewise.
+const MAX_PENDING_BYTES: usize = 128 * 1024;
+/// Bytes of one diff that catches up, about.
+const PIECE_BYTES: usize = 32 * 1024;
+/// While the store settles, a snapshot is shared for this long, so that `settles_in_ms` is not far from true.
+const UNSETTLED_SHARE_MS: u64 = 50;
+
+/// What of the store and the time goes into snapshots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) now: Millis,
+    pub(crate) epoch: Epoch,
+    pub(crate) settles_in_ms: u64,
+}
+
+/// A value for each encoding in use.
+#[derive(Debug)]
+struct PerEncoding<T> {
+    json: Option<T>,
+    postcard: Option<T>,
+}
+
+impl<T> PerEncoding<T> {
+    const fn none() -> Self {
+        Self { json: None, postcard: None }
+    }
+
+    const fn of(&mut self, encoding: Encoding) -> &mut Option<T> {
+        match encoding {
+            Encoding::Json => &mut self.json,
+            Encoding::Postcard => &mut self.postcard,
+        }
+    }
+}
+
+/// A diff that caught somebody up, for the next one who asks from the same place.
+#[derive(Debug)]
+struct Piece {
+    from_seq: u64,
+    reached_seq: u64,
+    frame: Bytes,
+}
+
+#[derive(Debug)]
+pub(super) struct Mirror {
+    channel: Channel,
+    members: BTreeMap<Arc<str>, Attributes>,
+    /// The last transition that observers were told.
+    flushed_seq: u64,
+    pending: Pending,
+    /// The last transition, in `members` and perhaps in `pending`.
+    seq: u64,
+    log: Log,
+    /// The tick slot of the last flush.
+    pub(super) flushed_slot: Option<u64>,
+    /// Whether a flush is planned.
+    pub(super) scheduled: bool,
+    /// Since when nobody observes, as a number that the fan-out gives.
+    pub(super) idle: Option<u64>,
+    /// Bounded by the connections of the node, each of which observes a bounded number of channels.
+    observers: HashMap<ConnectionId, Observer>,
+    pages: PerEncoding<Arc<Pages>>,
+    piece: PerEncoding<Piece>,
+}
+
+impl Mirror {
+    pub(super) fn new(channel: Channel, seq: u64, members: BTreeMap<Arc<str>, Attributes>) -> Self {
+        Self {
+            channel,
+            members,
+            flushed_seq: seq,
+            pending: Pending::default(),
+            seq,
+            log: Log::after_seq(seq),
+            flushed_slot: None,
+            scheduled: false,
+            idle: None,
+            observers: HashMap::new(),
+            pages: PerEncoding::none(),
+            piece: PerEncoding::none(),
+        }
+    }
+
+    pub(super) fn is_observed(&self) -> bool {
+        !self.observers.is_empty()
+    }
+
+    pub(super) fn observer_mut(&mut self, connection: ConnectionId) -> Option<&mut Observer> {
+        self.observers.get_mut(&connection)
+    }
+
+    pub(super) fn insert_observer(&mut self, connection: ConnectionId, observer: Observer) {
+        self.observers.insert(connection, observer);
+    }
+
+    pub(super) fn remove_observer(&mut self, connection: ConnectionId) -> Option<Observer> {
+        self.observers.remove(&connection)
+    }
+
+    /// Takes a transition in. Whether so much waits that it must be flushed now.
+    pub(super) fn record(&mut self, seq: u64, transition: Transition) -> bool {
+        match &transition {
+            Transition::Join { user } => {
+                self.members.insert(user.as_str().into(), Attributes::new());
+            }
+            Transition::Leave { user } | Transition::Timeout { user } => {
+                self.members.remove(user.as_str());
+            }
+            Transition::Set { user, attributes } => {
+                if let Some(known) = self.members.get_mut(user.as_str()) {
+                    known.clone_from(attributes);
+                }
+            }
+        }
+        self.seq = seq;
+        self.pending.push(Entry { seq, transition });
+        self.pending.len() > MAX_PENDING || self.pending.bytes() > MAX_PENDING_BYTES
+    }
+
+    /// Tells what waits to all observers that are live. Gives back those that fell behind and those that waited for
+    /// a flush.
+    pub(super) fn flush(&mut self, slot: u64, outboxes: &mut Outboxes) -> Vec<ConnectionId> {
+        self.scheduled = false;
+        if self.pending.is_empty() {
+            return Vec::new();
+        }
+        self.flushed_slot = Some(slot);
+        self.pages = PerEncoding::none();
+        self.piece = PerEncoding::none();
+        let prev = std::mem::replace(&mut self.flushed_seq, self.seq);
+        let entries = self.pending.take();
+        let mut diff = None;
+        let mut frames = PerEncoding::none();
+        let mut to_pump = Vec::new();
+        for (connection, observer) in &mut self.observers {
+            if matches!(observer.phase, Phase::Live) {
+                let frame = frames.of(observer.encoding).get_or_insert_with(|| {
+                    let diff = diff.get_or_insert_with(|| {
+                        let transitions = entries.iter().map(|entry| entry.transition.clone()).collect();
+                        diff_of(&self.channel, prev, self.seq, transitions)
+                    });
+                    encode(diff, observer.encoding)
+                });
+                if !outboxes.offer(*connection, frame) {
+                    observer.phase = Phase::Behind { at_seq: prev, say: false };
+                    to_pump.push(*connection);
+                }
+            } else if std::mem::take(&mut observer.waits) {
+                to_pump.push(*connection);
+            }
+        }
+        for entry in entries {
+            self.log.push(entry);
+        }
+        to_pump
+    }
+
+    /// Brings an observer a step nearer to being live.
+    pub(super) fn step(&mut self, moment: Moment, connection: ConnectionId, outboxes: &mut Outboxes) -> Step {
+        let Some(observer) = self.observers.get_mut(&connection) else { return Step::Done };
+        let encoding = observer.encoding;
+        let asks_early = observer.is_asking() && !self.pending.is_empty();
+        match &mut observer.phase {
+            Phase::Live => Step::Done,
+            Phase::Wanting if !self.pending.is_empty() => {
+                observer.waits = true;
+                Step::Waits
+            }
+            Phase::Wanting => {
+                let pages = self.shared_pages(moment, encoding);
+                self.become_phase(connection, Phase::Paging { pages, next: 0 });
+                Step::Moved
+            }
+            Phase::Paging { pages, next } => {
+                let Some((page, is_last)) = pages.page(*next) else {
+                    observer.phase = Phase::Wanting;
+                    return Step::Moved;
+                };
+                outboxes.send_bulk(connection, page.clone());
+                *next += 1;
+                if is_last {
+                    observer.phase = Phase::Behind { at_seq: pages.seq, say: false };
+                }
+                Step::Sent
+            }
+            Phase::Behind { at_seq, .. } if *at_seq < self.flushed_seq => {
+                let at_seq = *at_seq;
+                if !self.log.holds_all_after(at_seq) {
+                    observer.phase = Phase::Wanting;
+                    return Step::Moved;
+                }
+                let (frame, reached_seq) = self.shared_piece(at_seq, encoding);
+                outboxes.send_bulk(connection, frame);
+                self.become_phase(connection, Phase::Behind { at_seq: reached_seq, say: false });
+                Step::Sent
+            }
+            Phase::Behind { .. } if asks_early => {
+                observer.waits = true;
+                Step::Waits
+            }
+            Phase::Behind { say, .. } => {
+                if *say {
+                    let diff = diff_of(&self.channel, self.flushed_seq, self.flushed_seq, Vec::new());
+                    outboxes.send_bulk(connection, encode(&diff, encoding));
+                }
+                observer.phase = Phase::Live;
+                observer.answer(connection, outboxes);
+                Step::Done
+            }
+        }
+    }
+
+    fn become_phase(&mut self, connection: ConnectionId, phase: Phase) {
+        if let Some(observer) = self.observers.get_mut(&connection) {
+            observer.phase = phase;
+        }
+    }
+
+    /// The snapshot at this sequence, encoded at most once. Nothing is pending.
+    fn shared_pages(&mut self, moment: Moment, encoding: Encoding) -> Arc<Pages> {
+        let cached = self.pages.of(encoding);
+        if let Some(pages) = cached
+            && (!pages.unsettled || moment.now.since(pages.made_at) < UNSETTLED_SHARE_MS)
+        {
+            return Arc::clone(pages);
+        }
+        let head = Head {
+            channel: &self.channel,
+            epoch: moment.epoch,
+            seq: self.flushed_seq,
+            settles_in_ms: moment.settles_in_ms,
+        };
+        let pages = Arc::new(Pages::encode(moment.now, &head, &self.members, encoding));
+        *cached = Some(Arc::clone(&pages));
+        pages
+    }
+
+    /// A diff that follows `at_seq`, and what it reaches. The log holds everything after `at_seq`.
+    fn shared_piece(&mut self, at_seq: u64, encoding: Encoding) -> (Bytes, u64) {
+        let cached = self.piece.of(encoding);
+        if let Some(piece) = cached
+            && piece.from_seq == at_seq
+        {
+            return (piece.frame.clone(), piece.reached_seq);
+        }
+        let (transitions, stopped_at) = self.log.piece_after(at_seq, PIECE_BYTES);
+        let reached_seq = stopped_at.unwrap_or(self.flushed_seq);
+        let frame = encode(&diff_of(&self.channel, at_seq, reached_seq, transitions), encoding);
+        *cached = Some(Piece { from_seq: at_seq, reached_seq, frame: frame.clone() });
+        (frame, reached_seq)
+    }
+}
+
+fn diff_of(channel: &Channel, prev: u64, seq: u64, transitions: Vec<Transition>) -> ServerFrame {
+    ServerFrame::Diff { channel: channel.name().into(), prev, seq, transitions }
+}

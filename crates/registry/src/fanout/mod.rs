@@ -1,0 +1,258 @@
+//! Tells observers: mirrors of observed channels, when to flush them, and whose turn it is to be caught up.
+
+mod log;
+mod mirror;
+mod observer;
+mod pending;
+mod schedule;
+mod snapshot;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use herenow_protocol::{Code, FrameId, Position, Refusal};
+
+use crate::names::Channel;
+use crate::outbox::Outboxes;
+use crate::store::{MemoryStore, Sequenced};
+use crate::{Config, ConnectionId, Millis};
+use mirror::Mirror;
+use observer::{Observer, Phase, Step};
+use schedule::Schedule;
+
+pub(crate) use mirror::Moment;
+
+/// Mirrors kept though nobody observes; beyond it the one unobserved for longest goes before its grace is over.
+const MAX_IDLE: usize = 10_000;
+
+/// All mirrors and observers of one node.
+#[derive(Debug)]
+pub(crate) struct Fanout {
+    max_observed: usize,
+    grace_ms: u64,
+    mirrors: HashMap<Channel, Mirror>,
+    readers: HashMap<ConnectionId, Reader>,
+    schedule: Schedule,
+    /// Readers whose turns should be looked at, each once.
+    awake: Vec<ConnectionId>,
+    /// Mirrors that nobody observes and when they go, oldest first.
+    idle: BTreeMap<u64, (Millis, Channel)>,
+    last_idle: u64,
+}
+
+/// A connection that observes something.
+#[derive(Debug, Default)]
+struct Reader {
+    /// At most `limits.observed`.
+    observing: Vec<Channel>,
+    /// Those of them that are not live, in the order in which they are caught up.
+    turns: VecDeque<Channel>,
+    awake: bool,
+}
+
+/// Whether a connection reads what it is to be told.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    pub(crate) connection: ConnectionId,
+    /// Since when nothing could be queued; `None` if there is nothing or there is room.
+    pub(crate) blocked_since: Option<Millis>,
+}
+
+impl Fanout {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            max_observed: config.limits.observed as usize,
+            grace_ms: config.grace_ms,
+            mirrors: HashMap::new(),
+            readers: HashMap::new(),
+            schedule: Schedule::new(config.tick_ms),
+            awake: Vec::new(),
+            idle: BTreeMap::new(),
+            last_idle: 0,
+        }
+    }
+
+    /// Begins to tell `connection` about `channel`, or begins again. The request `id` is answered when it is live.
+    pub(crate) fn observe(
+        &mut self,
+        connection: ConnectionId,
+        channel: Channel,
+        from: Option<Position>,
+        id: FrameId,
+        store: &MemoryStore,
+        outboxes: &Outboxes,
+    ) -> Result<(), Refusal> {
+        let Some(encoding) = outboxes.encoding(connection) else { return Ok(()) };
+        let phase = match from {
+            Some(from) if from.epoch == store.epoch() => Phase::Behind { at_seq: from.seq, say: true },
+            Some(_) | None => Phase::Wanting,
+        };
+        let reader = self.readers.entry(connection).or_default();
+        if !reader.observing.contains(&channel) {
+            if reader.observing.len() >= self.max_observed {
+                let message = "the session observes as many channels as it may";
+                return Err(Refusal { code: Code::LimitReached, message });
+            }
+            reader.observing.push(channel.clone());
+        }
+        let mirror = self.mirrors.entry(channel.clone()).or_insert_with(|| {
+            let (seq, members) = store.roster(&channel);
+            Mirror::new(channel.clone(), seq, members)
+        });
+        if let Some(idle) = mirror.idle.take() {
+            self.idle.remove(&idle);
+        }
+        if mirror.observer_mut(connection).is_none() {
+            mirror.insert_observer(connection, Observer::new(encoding));
+        }
+        if mirror.observer_mut(connection).is_some_and(|observer| !observer.ask(id, phase)) {
+            let message = "too many requests to observe the channel are not answered yet";
+            return Err(Refusal { code: Code::RateLimited, message });
+        }
+        self.take_turn(connection, channel);
+        Ok(())
+    }
+
+    /// Stops telling `connection` about `channel`.
+    pub(crate) fn unobserve(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        channel: &Channel,
+        outboxes: &mut Outboxes,
+    ) {
+        let Some(reader) = self.readers.get_mut(&connection) else { return };
+        reader.observing.retain(|other| other != channel);
+        reader.turns.retain(|other| other != channel);
+        if reader.observing.is_empty() {
+            self.readers.remove(&connection);
+        }
+        if let Some(mut observer) = self.remove_observer(now, connection, channel) {
+            // It asked to observe and then not to: both are done.
+            observer.answer(connection, outboxes);
+        }
+    }
+
+    /// Forgets a connection.
+    pub(crate) fn forget(&mut self, now: Millis, connection: ConnectionId) {
+        let Some(reader) = self.readers.remove(&connection) else { return };
+        for channel in &reader.observing {
+            self.remove_observer(now, connection, channel);
+        }
+    }
+
+    fn remove_observer(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        channel: &Channel,
+    ) -> Option<Observer> {
+        let mirror = self.mirrors.get_mut(channel)?;
+        let removed = mirror.remove_observer(connection);
+        if !mirror.is_observed() && mirror.idle.is_none() {
+            self.last_idle += 1;
+            mirror.idle = Some(self.last_idle);
+            self.idle.insert(self.last_idle, (now.plus(self.grace_ms), channel.clone()));
+            if self.idle.len() > MAX_IDLE
+                && let Some((_, (_, oldest))) = self.idle.pop_first()
+            {
+                self.mirrors.remove(&oldest);
+            }
+        }
+        removed
+    }
+
+    /// Takes a transition of any channel.
+    pub(crate) fn record(&mut self, now: Millis, told: Sequenced, outboxes: &mut Outboxes) {
+        let Sequenced { channel, seq, transition } = told;
+        let Some(mirror) = self.mirrors.get_mut(&channel) else { return };
+        if mirror.record(seq, transition) {
+            self.flush(now, &channel, outboxes);
+        } else if !mirror.scheduled {
+            mirror.scheduled = true;
+            self.schedule.plan(now, mirror.flushed_slot, channel);
+        }
+    }
+
+    fn flush(&mut self, now: Millis, channel: &Channel, outboxes: &mut Outboxes) {
+        let Some(mirror) = self.mirrors.get_mut(channel) else { return };
+        let to_pump = mirror.flush(self.schedule.slot(now), outboxes);
+        for connection in to_pump {
+            self.take_turn(connection, channel.clone());
+        }
+    }
+
+    fn take_turn(&mut self, connection: ConnectionId, channel: Channel) {
+        let Some(reader) = self.readers.get_mut(&connection) else { return };
+        if !reader.turns.contains(&channel) {
+            reader.turns.push_back(channel);
+        }
+        self.wake(connection);
+    }
+
+    /// Looks at the turns of `connection` in the next [`Fanout::work`], if it has any.
+    pub(crate) fn wake(&mut self, connection: ConnectionId) {
+        if let Some(reader) = self.readers.get_mut(&connection)
+            && !reader.awake
+            && !reader.turns.is_empty()
+        {
+            reader.awake = true;
+            self.awake.push(connection);
+        }
+    }
+
+    /// Flushes what is due, then catches up who has room.
+    pub(crate) fn work(&mut self, moment: Moment, outboxes: &mut Outboxes) -> Vec<Progress> {
+        for channel in self.schedule.take_due(moment.now) {
+            self.flush(moment.now, &channel, outboxes);
+        }
+        let awake = std::mem::take(&mut self.awake);
+        awake.into_iter().filter_map(|connection| self.pump(moment, connection, outboxes)).collect()
+    }
+
+    /// Takes the turns of one connection for as long as it has room.
+    fn pump(
+        &mut self,
+        moment: Moment,
+        connection: ConnectionId,
+        outboxes: &mut Outboxes,
+    ) -> Option<Progress> {
+        let reader = self.readers.get_mut(&connection)?;
+        reader.awake = false;
+        let mut turn = 0;
+        let mut progressed = false;
+        let mut blocked = false;
+        while let Some(channel) = reader.turns.get(turn) {
+            if !outboxes.has_bulk_room(connection) {
+                blocked = true;
+                break;
+            }
+            let mirror = self.mirrors.get_mut(channel);
+            match mirror.map_or(Step::Done, |mirror| mirror.step(moment, connection, outboxes)) {
+                Step::Done => {
+                    reader.turns.remove(turn);
+                }
+                Step::Moved => {}
+                Step::Sent => progressed = true,
+                Step::Waits => turn += 1,
+            }
+        }
+        let blocked_since = outboxes.note_blocked(moment.now, connection, blocked, progressed);
+        Some(Progress { connection, blocked_since })
+    }
+
+    /// When [`Fanout::work`] or [`Fanout::handle_timeout`] has something to do next.
+    pub(crate) fn deadline(&self) -> Option<Millis> {
+        let idle = self.idle.first_key_value().map(|(_, (at, _))| *at);
+        self.schedule.deadline().into_iter().chain(idle).min()
+    }
+
+    /// Drops mirrors that nobody observed for the grace.
+    pub(crate) fn handle_timeout(&mut self, now: Millis) {
+        while let Some(entry) = self.idle.first_entry()
+            && entry.get().0 <= now
+        {
+            let (_, channel) = entry.remove();
+            self.mirrors.remove(&channel);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! One connection that observes a channel, and how far it has been told.
+
+use std::sync::Arc;
+
+use herenow_protocol::{Encoding, FrameId, ServerFrame};
+
+use super::snapshot::Pages;
+use crate::ConnectionId;
+use crate::outbox::Outboxes;
+
+/// Observe requests for one channel that may be unanswered; more are refused.
+const MAX_ASKING: usize = 8;
+
+/// How far an observer has been told.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// It has been told all that was flushed.
+    Live,
+    /// It must have all after this sequence.
+    Behind {
+        /// The last transition that it knows.
+        at_seq: u64,
+        /// Whether it must have at least an empty diff.
+        say: bool,
+    },
+    /// It must have a snapshot.
+    Wanting,
+    /// It is being sent a snapshot.
+    Paging {
+        /// The snapshot.
+        pages: Arc<Pages>,
+        /// The next page.
+        next: usize,
+    },
+}
+
+/// What came of a step towards being live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is live, or no longer observes.
+    Done,
+    /// Another step can follow at once.
+    Moved,
+    /// A piece was queued; another step can follow if there is room.
+    Sent,
+    /// A flush comes first.
+    Waits,
+}
+
+#[derive(Debug)]
+pub(super) struct Observer {
+    pub(super) encoding: Encoding,
+    pub(super) phase: Phase,
+    /// Whether it waits for a flush.
+    pub(super) waits: bool,
+    /// Requests to be answered when it is live.
+    asking: Vec<FrameId>,
+}
+
+impl Observer {
+    pub(super) const fn new(encoding: Encoding) -> Self {
+        Self { encoding, phase: Phase::Wanting, waits: false, asking: Vec::new() }
+    }
+
+    /// Takes a request on. False if too many are unanswered.
+    #[must_use]
+    pub(super) fn ask(&mut self, id: FrameId, phase: Phase) -> bool {
+        if self.asking.len() >= MAX_ASKING {
+            return false;
+        }
+        self.asking.push(id);
+        self.phase = phase;
+        true
+    }
+
+    pub(super) const fn is_asking(&self) -> bool {
+        !self.asking.is_empty()
+    }
+
+    /// Answers all requests.
+    pub(super) fn answer(&mut self, connection: ConnectionId, outboxes: &mut Outboxes) {
+        for id in std::mem::take(&mut self.asking) {
+            outboxes.send(connection, &ServerFrame::Ok { id, fresh: None, expires_in_ms: None });
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The frames of a greeted socket.
+
+use herenow_protocol::{
+    ClientFrame, CloseCode, Code, Decoded, FrameId, Position, Refusal, ServerFrame, validate_channel,
+};
+
+use super::Registry;
+use super::connection::Stage;
+use crate::sessions::{NOT_JOINED, SessionId};
+use crate::store::{Effect, Op};
+use crate::{ConnectionId, Millis};
+
+/// A client that asks to observe one channel too often at once may try again after this.
+const OBSERVE_RETRY_MS: u64 = 1_000;
+
+const UNSUPPORTED: Refusal =
+    Refusal { code: Code::Unsupported, message: "the server does not know this frame" };
+const MALFORMED: Refusal =
+    Refusal { code: Code::InvalidArgument, message: "a field of the frame is missing or of a wrong type" };
+
+impl Registry {
+    pub(super) fn frames(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        frames: Vec<Decoded<ClientFrame>>,
+    ) {
+        for frame in frames {
+            match self.stage(connection) {
+                Some(Stage::Greeted(session)) => self.frame(now, connection, session, frame),
+                Some(Stage::New) => {
+                    self.close(now, connection, CloseCode::Protocol, "a frame before hello");
+                }
+                Some(Stage::Parted) | None => return,
+            }
+        }
+    }
+
+    fn frame(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        session: SessionId,
+        frame: Decoded<ClientFrame>,
+    ) {
+        let frame = match frame {
+            Decoded::Frame(frame) => frame,
+            Decoded::Unknown { id } => {
+                if let Some(id) = self.admit(now, connection, session, id) {
+                    self.refuse(connection, id, UNSUPPORTED);
+                }
+                return;
+            }
+            Decoded::Malformed { id: None } => {
+                self.close(now, connection, CloseCode::Protocol, "a frame is malformed");
+                return;
+            }
+            Decoded::Malformed { id } => {
+                if let Some(id) = self.admit(now, connection, session, id) {
+                    self.refuse(connection, id, MALFORMED);
+                }
+                return;
+            }
+        };
+        match frame {
+            ClientFrame::Hello(_) => self.close(now, connection, CloseCode::Protocol, "a second hello"),
+            // The driver verifies it and calls `handle_token`, which counts it.
+            ClientFrame::Token { .. } => {}
+            ClientFrame::Join { id, channel } => {
+                if self.admit(now, connection, session, Some(id)).is_some() {
+                    let op = self.sessions.join(session, &channel);
+                    self.answer_join(now, connection, id, op);
+                }
+            }
+            ClientFrame::Set { id, channel, attributes } => {
+                if self.admit(now, connection, session, Some(id)).is_some() {
+                    let op = self.sessions.set(session, &channel, attributes);
+                    self.answer_set(now, connection, id, op);
+                }
+            }
+            ClientFrame::Observe { id, channel, from } => {
+                if self.admit(now, connection, session, Some(id)).is_some() {
+                    self.observe(connection, session, id, &channel, from);
+                }
+            }
+            // Counted, but never refused: they make less work than keeping what they end.
+            ClientFrame::Leave { id, channel } => {
+                let _ = self.sessions.spend(now, session);
+                match self.sessions.leave(session, &channel) {
+                    Ok(op) => {
+                        self.apply(now, vec![op]);
+                        self.accept(connection, id, None);
+                    }
+                    Err(refusal) => self.refuse(connection, id, refusal),
+                }
+            }
+            ClientFrame::Unobserve { id, channel } => {
+                let _ = self.sessions.spend(now, session);
+                self.unobserve(now, connection, session, id, &channel);
+            }
+            ClientFrame::Bye {} => self.part(now, connection, session),
+        }
+    }
+
+    /// Takes a frame from the session's rate. `None`, and an answer where there is an id, if it has none left.
+    fn admit(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        session: SessionId,
+        id: Option<FrameId>,
+    ) -> Option<FrameId> {
+        match (self.sessions.spend(now, session), id) {
+            (Ok(()), id) => id,
+            (Err(_), None) => None,
+            (Err(retry_in_ms), Some(id)) => {
+                self.refuse_rate(connection, id, retry_in_ms);
+                None
+            }
+        }
+    }
+
+    fn answer_join(&mut self, now: Millis, connection: ConnectionId, id: FrameId, op: Result<Op, Refusal>) {
+        match op {
+            Ok(op) => {
+                let fresh = self.apply(now, vec![op]).contains(&Effect::Changed);
+                self.accept(connection, id, Some(fresh));
+            }
+            Err(refusal) => self.refuse(connection, id, refusal),
+        }
+    }
+
+    fn answer_set(&mut self, now: Millis, connection: ConnectionId, id: FrameId, op: Result<Op, Refusal>) {
+        let refusal = match op.map(|op| self.apply(now, vec![op])) {
+            Ok(effects) if effects.contains(&Effect::Ignored) => NOT_JOINED,
+            Ok(_) => return self.accept(connection, id, None),
+            Err(refusal) => refusal,
+        };
+        self.refuse(connection, id, refusal);
+    }
+
+    fn observe(
+        &mut self,
+        connection: ConnectionId,
+        session: SessionId,
+        id: FrameId,
+        name: &str,
+        from: Option<Position>,
+    ) {
+        let refusal = match (validate_channel(name), self.sessions.user(session)) {
+            (Err(refusal), _) => refusal,
+            (Ok(()), None) => return,
+            (Ok(()), Some(user)) => {
+                let channel = user.channel(name);
+                let (store, outboxes) = (&self.store, &self.outboxes);
+                match self.fanout.observe(connection, channel, from, id, store, outboxes) {
+                    Ok(()) => return,
+                    Err(refusal) => refusal,
+                }
+            }
+        };
+        if refusal.code == Code::RateLimited {
+            self.refuse_for(connection, id, refusal, Some(OBSERVE_RETRY_MS));
+        } else {
+            self.refuse(connection, id, refusal);
+        }
+    }
+
+    fn unobserve(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        session: SessionId,
+        id: FrameId,
+        name: &str,
+    ) {
+        if let Err(refusal) = validate_channel(name) {
+            self.refuse(connection, id, refusal);
+            return;
+        }
+        if let Some(user) = self.sessions.user(session) {
+            self.fanout.unobserve(now, connection, &user.channel(name), &mut self.outboxes);
+        }
+        self.accept(connection, id, None);
+    }
+
+    fn accept(&mut self, connection: ConnectionId, id: FrameId, fresh: Option<bool>) {
+        self.outboxes.send(connection, &ServerFrame::Ok { id, fresh, expires_in_ms: None });
+    }
+
+    pub(super) fn refuse(&mut self, connection: ConnectionId, id: FrameId, refusal: Refusal) {
+        self.refuse_for(connection, id, refusal, None);
+    }
+
+    pub(super) fn refuse_rate(&mut self, connection: ConnectionId, id: FrameId, retry_in_ms: u64) {
+        let message = "the session sends more frames than it may";
+        let refusal = Refusal { code: Code::RateLimited, message };
+        self.refuse_for(connection, id, refusal, Some(retry_in_ms));
+    }
+
+    fn refuse_for(
+        &mut self,
+        connection: ConnectionId,
+        id: FrameId,
+        refusal: Refusal,
+        retry_in_ms: Option<u64>,
+    ) {
+        let Refusal { code, message } = refusal;
+        let error = ServerFrame::Error { id, code, message: message.into(), retry_in_ms };
+        self.outboxes.send(connection, &error);
+    }
+}

@@ -1,0 +1,130 @@
+//! The first frame of a socket, and a fresh token later.
+
+use herenow_protocol::{
+    CloseCode, Code, FrameId, Granted, Hello, Refusal, ServerFrame, Welcome, validate_application,
+    validate_user,
+};
+
+use super::Registry;
+use super::connection::Stage;
+use crate::names::User;
+use crate::sessions::Denied;
+use crate::store::Effect;
+use crate::timers::Timer;
+use crate::{ConnectionId, Identity, Millis};
+
+/// Milliseconds that a client has to bring a fresh token after its own has ended.
+const TOKEN_GRACE_MS: u64 = 30_000;
+
+impl Registry {
+    pub(super) fn hello(&mut self, now: Millis, connection: ConnectionId, hello: Hello, identity: Identity) {
+        match self.stage(connection) {
+            Some(Stage::New) => {}
+            Some(Stage::Greeted(_)) => {
+                self.close(now, connection, CloseCode::Protocol, "a second hello");
+                return;
+            }
+            Some(Stage::Parted) | None => return,
+        }
+        if validate_application(&identity.application).is_err() || validate_user(&identity.user).is_err() {
+            self.close(now, connection, CloseCode::Protocol, "the clientId or the user is not of its form");
+            return;
+        }
+        let user = User::new(&identity.application, &identity.user);
+        let attached = match self.sessions.attach(now, connection, &user, hello.session, hello.attempt) {
+            Ok(attached) => attached,
+            Err(Denied::Older) => {
+                self.close(now, connection, CloseCode::Replaced, "a newer socket of the session is known");
+                return;
+            }
+            Err(Denied::LimitReached) => {
+                self.close(now, connection, CloseCode::Kicked, "limit_reached");
+                return;
+            }
+        };
+        self.set_stage(connection, Stage::Greeted(attached.id));
+        self.timers.clear(Timer::Sessionless(connection));
+        self.timers.clear(Timer::Session(attached.id));
+        self.watch(connection);
+        self.expect_token(connection, identity.expires_at);
+        if let Some(older) = attached.replaced {
+            self.close(now, older, CloseCode::Replaced, "a newer socket of the session took over");
+        }
+        if let Some((evicted, ops)) = attached.evicted {
+            self.timers.clear(Timer::Session(evicted));
+            self.apply(now, ops);
+        }
+
+        let wish = self.sessions.reconcile(attached.id, hello.joined);
+        self.apply(now, wish.leaves);
+        let channels: Vec<_> = wish.joins.iter().map(|op| op.channel.clone()).collect();
+        let effects = self.apply(now, wish.joins);
+        let joined = channels.iter().zip(effects).map(|(channel, effect)| Granted {
+            channel: channel.name().into(),
+            fresh: effect == Effect::Changed,
+        });
+        let welcome = Welcome {
+            user: identity.user,
+            node: self.config.node.clone(),
+            expires_in_ms: expires_in_ms(now, identity.expires_at),
+            ping_interval_ms: self.config.ping_interval_ms,
+            grace_ms: self.config.grace_ms,
+            limits: self.config.limits,
+            joined: joined.collect(),
+            refused: wish.refused,
+        };
+        self.outboxes.send(connection, &ServerFrame::Welcome(welcome));
+        if let Some(over_ms) = self.shutdown_over_ms {
+            self.send_away(connection, over_ms);
+        }
+    }
+
+    pub(super) fn token(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        id: FrameId,
+        outcome: Result<Identity, Refusal>,
+    ) {
+        let session = match self.stage(connection) {
+            Some(Stage::Greeted(session)) => session,
+            Some(Stage::New) => {
+                self.close(now, connection, CloseCode::Protocol, "a frame before hello");
+                return;
+            }
+            Some(Stage::Parted) | None => return,
+        };
+        if let Err(retry_in_ms) = self.sessions.spend(now, session) {
+            self.refuse_rate(connection, id, retry_in_ms);
+            return;
+        }
+        let same = |identity: &Identity| {
+            let user = self.sessions.user(session);
+            user.is_some_and(|user| user.application() == identity.application && user.id() == identity.user)
+        };
+        match outcome {
+            Ok(identity) if same(&identity) => {
+                self.expect_token(connection, identity.expires_at);
+                let expires_in_ms = expires_in_ms(now, identity.expires_at);
+                self.outboxes.send(connection, &ServerFrame::Ok { id, fresh: None, expires_in_ms });
+            }
+            Ok(_) => {
+                let message = "the token is of another user or application than the connection";
+                self.refuse(connection, id, Refusal { code: Code::Unauthorized, message });
+            }
+            Err(refusal) => self.refuse(connection, id, refusal),
+        }
+    }
+
+    /// Closes the connection some time after its newest token has ended.
+    fn expect_token(&mut self, connection: ConnectionId, expires_at: Option<Millis>) {
+        match expires_at {
+            Some(at) => self.timers.set(Timer::Token(connection), at.plus(TOKEN_GRACE_MS)),
+            None => self.timers.clear(Timer::Token(connection)),
+        }
+    }
+}
+
+fn expires_in_ms(now: Millis, expires_at: Option<Millis>) -> Option<u64> {
+    expires_at.map(|at| at.since(now))
+}

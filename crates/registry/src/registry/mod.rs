@@ -1,0 +1,213 @@
+//! Ties sessions, store and fan-out together: the API of the crate.
+
+mod connection;
+mod frames;
+mod hello;
+mod reads;
+
+use std::collections::HashMap;
+
+use herenow_protocol::{
+    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, HELLO_TIMEOUT_MS, Hello, Refusal,
+    SLOW_READER_MS, ServerFrame,
+};
+
+use crate::fanout::{Fanout, Moment};
+use crate::outbox::Outboxes;
+use crate::random::Random;
+use crate::sessions::{SessionId, Sessions};
+use crate::store::{Effect, MemoryStore, Op};
+use crate::timers::{Timer, Timers};
+use crate::{Config, ConnectionId, Identity, Millis, Output};
+use connection::Connection;
+
+/// All presence of one node.
+///
+/// A clock that goes back is read as one that stands still.
+#[derive(Debug)]
+pub struct Registry {
+    config: Config,
+    now: Millis,
+    settles_at: Millis,
+    random: Random,
+    store: MemoryStore,
+    sessions: Sessions,
+    fanout: Fanout,
+    outboxes: Outboxes,
+    timers: Timers,
+    /// Bounded by the driver, which decides what connects.
+    connections: HashMap<ConnectionId, Connection>,
+    /// Over how many milliseconds those who connect during a shutdown are sent away.
+    shutdown_over_ms: Option<u64>,
+}
+
+impl Registry {
+    /// Starts with nobody present, in a new epoch made from `seed` that settles one grace after `now`.
+    pub fn new(config: Config, seed: u64, now: Millis) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            now,
+            settles_at: now.plus(config.grace_ms),
+            store: MemoryStore::new(Epoch(random.next())),
+            sessions: Sessions::new(config.limits),
+            fanout: Fanout::new(&config),
+            outboxes: Outboxes::default(),
+            timers: Timers::default(),
+            connections: HashMap::new(),
+            shutdown_over_ms: None,
+            random,
+            config,
+        }
+    }
+
+    /// A socket was opened. It must say hello within [`HELLO_TIMEOUT_MS`].
+    pub fn handle_connect(&mut self, now: Millis, connection: ConnectionId, encoding: Encoding) {
+        let now = self.advance(now);
+        if self.connections.contains_key(&connection) {
+            return;
+        }
+        self.connections.insert(connection, Connection::new(now));
+        self.outboxes.open(connection, encoding);
+        self.timers.set(Timer::Sessionless(connection), now.plus(HELLO_TIMEOUT_MS));
+    }
+
+    /// A connection said hello with a token that the driver has verified; a second hello closes it with 4500.
+    pub fn handle_hello(&mut self, now: Millis, connection: ConnectionId, hello: Hello, identity: Identity) {
+        let now = self.advance(now);
+        self.hear(now, connection);
+        self.hello(now, connection, hello, identity);
+    }
+
+    /// The frames of a message, without its hello: one in here closes the connection with 4500, as any frame before
+    /// a hello does. A `token` is skipped here, since the driver verifies it and calls [`Registry::handle_token`].
+    pub fn handle_frames(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        frames: Vec<Decoded<ClientFrame>>,
+    ) {
+        let now = self.advance(now);
+        self.hear(now, connection);
+        self.frames(now, connection, frames);
+    }
+
+    /// The driver has verified the token of the `token` frame `id`.
+    pub fn handle_token(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        id: FrameId,
+        outcome: Result<Identity, Refusal>,
+    ) {
+        let now = self.advance(now);
+        self.token(now, connection, id, outcome);
+    }
+
+    /// A pong or anything else arrived.
+    pub fn handle_heard(&mut self, now: Millis, connection: ConnectionId) {
+        let now = self.advance(now);
+        self.hear(now, connection);
+    }
+
+    /// So many bytes of what [`Output::Send`] gave have left.
+    pub fn handle_written(&mut self, now: Millis, connection: ConnectionId, bytes: usize) {
+        self.advance(now);
+        self.outboxes.written(connection, bytes);
+        self.fanout.wake(connection);
+    }
+
+    /// The socket is gone; its session has the grace to resume.
+    pub fn handle_disconnect(&mut self, now: Millis, connection: ConnectionId) {
+        let now = self.advance(now);
+        self.forget(now, connection);
+    }
+
+    /// The server stops: tells everybody to come back at a time spread over `over_ms` milliseconds.
+    pub fn handle_shutdown(&mut self, now: Millis, over_ms: u64) {
+        self.advance(now);
+        self.shutdown_over_ms = Some(over_ms);
+        let mut greeted: Vec<_> = self.greeted().collect();
+        greeted.sort_unstable();
+        for connection in greeted {
+            self.send_away(connection, over_ms);
+        }
+    }
+
+    /// A deadline of [`Registry::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Millis) {
+        let now = self.advance(now);
+        while let Some(timer) = self.timers.pop_due(now) {
+            match timer {
+                Timer::Sessionless(connection) => self.give_up_sessionless(now, connection),
+                Timer::Liveness(connection) => self.check_liveness(now, connection),
+                Timer::Slow(connection) => self.check_slow(now, connection),
+                Timer::Token(connection) => {
+                    self.close(now, connection, CloseCode::Unauthorized, "token_expired");
+                }
+                Timer::Session(session) => self.end_session(now, session),
+            }
+        }
+        self.fanout.handle_timeout(now);
+    }
+
+    /// What to do next; `None` when all is done. What has arrived is flushed to observers here.
+    pub fn poll_output(&mut self, now: Millis) -> Option<Output> {
+        let now = self.advance(now);
+        loop {
+            if let Some(output) = self.outboxes.pop() {
+                return Some(output);
+            }
+            self.work(now);
+            if self.outboxes.is_drained() {
+                return None;
+            }
+        }
+    }
+
+    /// When to call [`Registry::handle_timeout`], and then [`Registry::poll_output`], next.
+    pub fn poll_timeout(&self) -> Option<Millis> {
+        self.timers.next().into_iter().chain(self.fanout.deadline()).min()
+    }
+
+    /// Time never goes back.
+    fn advance(&mut self, now: Millis) -> Millis {
+        self.now = self.now.max(now);
+        self.now
+    }
+
+    /// Flushes, catches up, and watches who does not read.
+    fn work(&mut self, now: Millis) {
+        while let Some(connection) = self.outboxes.take_overfull() {
+            self.close(now, connection, CloseCode::TooSlow, "does not read its answers");
+        }
+        let moment = Moment { now, epoch: self.store.epoch(), settles_in_ms: self.settles_at.since(now) };
+        for progress in self.fanout.work(moment, &mut self.outboxes) {
+            let timer = Timer::Slow(progress.connection);
+            match progress.blocked_since {
+                Some(since) => self.timers.set(timer, since.plus(SLOW_READER_MS)),
+                None => self.timers.clear(timer),
+            }
+        }
+    }
+
+    /// Applies ops to the store and hands the transitions to the fan-out.
+    fn apply(&mut self, now: Millis, ops: Vec<Op>) -> Vec<Effect> {
+        let mut told = Vec::new();
+        let effects = self.store.apply(ops, &mut told);
+        for sequenced in told {
+            self.fanout.record(now, sequenced, &mut self.outboxes);
+        }
+        effects
+    }
+
+    /// The grace or the linger of a detached session is over.
+    fn end_session(&mut self, now: Millis, session: SessionId) {
+        let ops = self.sessions.end(session);
+        self.apply(now, ops);
+    }
+
+    fn send_away(&mut self, connection: ConnectionId, over_ms: u64) {
+        let reconnect_in_ms = self.random.up_to(over_ms);
+        self.outboxes.send(connection, &ServerFrame::GoingAway { reconnect_in_ms });
+    }
+}

@@ -1,0 +1,230 @@
+//! Attached and detached sessions, and what each has joined. Their intents become ops for the store.
+
+mod bucket;
+mod session;
+
+use std::collections::HashMap;
+
+use herenow_protocol::{
+    Attributes, Code, Limits, MAX_SESSIONS_PER_USER, Refusal, Refused, SessionSecret, validate_attributes,
+    validate_channel,
+};
+
+use crate::names::{Channel, User};
+use crate::store::{Action, Op};
+use crate::{ConnectionId, Millis};
+use bucket::Bucket;
+use session::{Presence, Session};
+
+pub(crate) use session::SessionId;
+
+/// All sessions of one node. Bounded by [`MAX_SESSIONS_PER_USER`] a user; the driver bounds connections, and a
+/// session without one ends after the grace.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    limits: Limits,
+    sessions: HashMap<SessionId, Session>,
+    by_user: HashMap<User, Vec<SessionId>>,
+    last_id: u64,
+}
+
+/// A connection is now that of a session.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) id: SessionId,
+    /// The older connection of the same session.
+    pub(crate) replaced: Option<ConnectionId>,
+    /// A session that had to go, and what ends its memberships.
+    pub(crate) evicted: Option<(SessionId, Vec<Op>)>,
+}
+
+/// Why a connection does not become that of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Denied {
+    /// A newer attempt of the session is known.
+    Older,
+    /// The user has as many sessions as it may, and all are attached.
+    LimitReached,
+}
+
+/// How what a session holds becomes what it wishes.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) leaves: Vec<Op>,
+    /// In the order of the wish, each channel once.
+    pub(crate) joins: Vec<Op>,
+    pub(crate) refused: Vec<Refused>,
+}
+
+impl Sessions {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, sessions: HashMap::new(), by_user: HashMap::new(), last_id: 0 }
+    }
+
+    /// Makes `connection` the one of a session, which is new unless the same secret and user are known.
+    pub(crate) fn attach(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        user: &User,
+        secret: SessionSecret,
+        attempt: u32,
+    ) -> Result<Attached, Denied> {
+        if let Some(id) = self.find(user, secret)
+            && let Some(session) = self.sessions.get_mut(&id)
+        {
+            if attempt < session.attempt {
+                return Err(Denied::Older);
+            }
+            let replaced = match session.presence {
+                Presence::Attached(older) => Some(older),
+                Presence::Lost { .. } | Presence::Parted { .. } => None,
+            };
+            session.attempt = attempt;
+            session.presence = Presence::Attached(connection);
+            return Ok(Attached { id, replaced, evicted: None });
+        }
+        let evicted = self.make_room(user)?;
+        self.last_id += 1;
+        let id = SessionId(self.last_id);
+        let bucket = Bucket::full(now, &self.limits);
+        self.sessions.insert(id, Session::new(user.clone(), secret, attempt, connection, bucket));
+        self.by_user.entry(user.clone()).or_default().push(id);
+        Ok(Attached { id, replaced: None, evicted })
+    }
+
+    fn find(&self, user: &User, secret: SessionSecret) -> Option<SessionId> {
+        let known = self.by_user.get(user)?;
+        known.iter().copied().find(|id| self.sessions.get(id).is_some_and(|session| session.secret == secret))
+    }
+
+    /// At the bound the oldest detached session ends at once; a new one is denied if there is none.
+    fn make_room(&mut self, user: &User) -> Result<Option<(SessionId, Vec<Op>)>, Denied> {
+        let Some(known) = self.by_user.get(user) else { return Ok(None) };
+        if known.len() < MAX_SESSIONS_PER_USER {
+            return Ok(None);
+        }
+        let detached =
+            known.iter().filter_map(|id| Some((self.sessions.get(id)?.presence.detached_since()?, *id)));
+        let (_, oldest) = detached.min().ok_or(Denied::LimitReached)?;
+        Ok(Some((oldest, self.end(oldest))))
+    }
+
+    /// Takes `wished` as all that the session wants joined.
+    pub(crate) fn reconcile(&mut self, id: SessionId, wished: Vec<String>) -> Wish {
+        let mut wish = Wish { leaves: Vec::new(), joins: Vec::new(), refused: Vec::new() };
+        let Some(session) = self.sessions.get_mut(&id) else { return wish };
+        let mut channels: Vec<Channel> = Vec::new();
+        for name in wished {
+            if let Err(refusal) = validate_channel(&name) {
+                wish.refused.push(Refused { channel: name, code: refusal.code });
+                continue;
+            }
+            let channel = session.user.channel(&name);
+            if channels.contains(&channel) {
+                continue;
+            }
+            if channels.len() >= self.limits.joined as usize {
+                wish.refused.push(Refused { channel: name, code: Code::LimitReached });
+                continue;
+            }
+            channels.push(channel);
+        }
+        for held in &session.joined {
+            if !channels.contains(held) {
+                wish.leaves.push(session.op(held.clone(), Action::Leave));
+            }
+        }
+        session.joined = channels;
+        wish.joins = session.ops(&Action::Join);
+        wish
+    }
+
+    /// Checks and notes a join.
+    pub(crate) fn join(&mut self, id: SessionId, name: &str) -> Result<Op, Refusal> {
+        validate_channel(name)?;
+        let session = self.sessions.get_mut(&id).ok_or(ENDED)?;
+        let channel = session.user.channel(name);
+        if !session.joined.contains(&channel) {
+            if session.joined.len() >= self.limits.joined as usize {
+                let message = "the session has joined as many channels as it may";
+                return Err(Refusal { code: Code::LimitReached, message });
+            }
+            session.joined.push(channel.clone());
+        }
+        Ok(session.op(channel, Action::Join))
+    }
+
+    /// Notes a leave. The op also ends lingering sessions of the user, so there is one even where not joined.
+    pub(crate) fn leave(&mut self, id: SessionId, name: &str) -> Result<Op, Refusal> {
+        validate_channel(name)?;
+        let session = self.sessions.get_mut(&id).ok_or(ENDED)?;
+        let channel = session.user.channel(name);
+        session.joined.retain(|held| *held != channel);
+        Ok(session.op(channel, Action::Leave))
+    }
+
+    /// Checks new attributes.
+    pub(crate) fn set(&self, id: SessionId, name: &str, attributes: Attributes) -> Result<Op, Refusal> {
+        validate_channel(name)?;
+        validate_attributes(&attributes)?;
+        let session = self.sessions.get(&id).ok_or(ENDED)?;
+        let channel = session.user.channel(name);
+        if !session.joined.contains(&channel) {
+            return Err(NOT_JOINED);
+        }
+        Ok(session.op(channel, Action::Set(attributes)))
+    }
+
+    /// Takes a frame from the session's rate, or says in how many milliseconds there is one.
+    pub(crate) fn spend(&mut self, now: Millis, id: SessionId) -> Result<(), u64> {
+        match self.sessions.get_mut(&id) {
+            Some(session) => session.bucket.take(now, &self.limits),
+            None => Ok(()),
+        }
+    }
+
+    /// The socket of a session was lost. Whether the session was on it.
+    pub(crate) fn lose(&mut self, now: Millis, id: SessionId, connection: ConnectionId) -> bool {
+        match self.sessions.get_mut(&id) {
+            Some(session) if session.presence == Presence::Attached(connection) => {
+                session.presence = Presence::Lost { since: now };
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    /// The session said goodbye.
+    pub(crate) fn part(&mut self, now: Millis, id: SessionId) -> Vec<Op> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Vec::new() };
+        session.presence = Presence::Parted { since: now };
+        session.ops(&Action::Linger)
+    }
+
+    /// Forgets a session; the ops end its memberships in the way that it ended.
+    pub(crate) fn end(&mut self, id: SessionId) -> Vec<Op> {
+        let Some(session) = self.sessions.remove(&id) else { return Vec::new() };
+        if let Some(known) = self.by_user.get_mut(&session.user) {
+            known.retain(|other| *other != id);
+            if known.is_empty() {
+                self.by_user.remove(&session.user);
+            }
+        }
+        session.ops(match session.presence {
+            Presence::Parted { .. } => &Action::Goodbye,
+            Presence::Attached(_) | Presence::Lost { .. } => &Action::Timeout,
+        })
+    }
+
+    pub(crate) fn user(&self, id: SessionId) -> Option<&User> {
+        self.sessions.get(&id).map(|session| &session.user)
+    }
+}
+
+/// The answer to a set where the session has not joined.
+pub(crate) const NOT_JOINED: Refusal =
+    Refusal { code: Code::NotJoined, message: "the session has not joined the channel" };
+
+/// A connection outlived its session: never, as long as the registry detaches a session before it ends it.
+const ENDED: Refusal = Refusal { code: Code::Unavailable, message: "the session has ended" };

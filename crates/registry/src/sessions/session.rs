@@ -1,0 +1,83 @@
+//! One session: whose it is, where it is connected, what it has joined.
+
+use herenow_protocol::SessionSecret;
+use sha2::{Digest, Sha256};
+
+use super::bucket::Bucket;
+use crate::names::{Channel, User};
+use crate::store::{Action, Op, OwnerId};
+use crate::{ConnectionId, Millis};
+
+/// Names a session within this registry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct SessionId(pub(crate) u64);
+
+/// How a session stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// On a socket.
+    Attached(ConnectionId),
+    /// Its socket was lost; it may resume within the grace.
+    Lost {
+        /// When.
+        since: Millis,
+    },
+    /// It said goodbye; it may resume within the linger.
+    Parted {
+        /// When.
+        since: Millis,
+    },
+}
+
+impl Presence {
+    /// When a session that is on no socket came off it.
+    pub(crate) const fn detached_since(self) -> Option<Millis> {
+        match self {
+            Presence::Attached(_) => None,
+            Presence::Lost { since } | Presence::Parted { since } => Some(since),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) user: User,
+    pub(crate) secret: SessionSecret,
+    pub(crate) attempt: u32,
+    pub(crate) presence: Presence,
+    /// At most `limits.joined`.
+    pub(crate) joined: Vec<Channel>,
+    pub(crate) bucket: Bucket,
+    owner: OwnerId,
+}
+
+impl Session {
+    pub(crate) fn new(
+        user: User,
+        secret: SessionSecret,
+        attempt: u32,
+        connection: ConnectionId,
+        bucket: Bucket,
+    ) -> Self {
+        let presence = Presence::Attached(connection);
+        Self { owner: owner_of(secret), user, secret, attempt, presence, joined: Vec::new(), bucket }
+    }
+
+    pub(crate) fn op(&self, channel: Channel, action: Action) -> Op {
+        Op { channel, user: self.user.clone(), owner: self.owner, attempt: self.attempt, action }
+    }
+
+    /// One op for each joined channel.
+    pub(crate) fn ops(&self, action: &Action) -> Vec<Op> {
+        self.joined.iter().map(|channel| self.op(channel.clone(), action.clone())).collect()
+    }
+}
+
+/// A secret stays in the session that holds it; the store is given a hash, the same on every node.
+fn owner_of(secret: SessionSecret) -> OwnerId {
+    let digest =
+        Sha256::new().chain_update(b"herenow owner\0").chain_update(secret.0.to_be_bytes()).finalize();
+    let mut first = [0; 16];
+    first.copy_from_slice(&digest[..16]);
+    OwnerId(u128::from_be_bytes(first))
+}

@@ -1,0 +1,230 @@
+//! The store in memory: owners and attributes of every member, one growing sequence.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound;
+use std::sync::Arc;
+
+use herenow_protocol::{Attributes, Epoch, Member, Transition};
+
+use super::{Action, Effect, Op, OwnerId, Sequenced};
+use crate::names::{Channel, User};
+
+/// All members of one node. Holds only channels with members, so it is bounded by what sessions have joined.
+#[derive(Debug)]
+pub(crate) struct MemoryStore {
+    epoch: Epoch,
+    seq: u64,
+    channels: HashMap<Channel, Roster>,
+    /// The channels that each user is a member of.
+    memberships: HashMap<User, BTreeSet<Channel>>,
+    /// The highest last sequence of a channel that emptied and was forgotten: a channel that is not known may have
+    /// had transitions up to here.
+    forgotten_seq: u64,
+}
+
+#[derive(Debug, Default)]
+struct Roster {
+    seq: u64,
+    members: BTreeMap<Arc<str>, Membership>,
+}
+
+#[derive(Debug, Default)]
+struct Membership {
+    attributes: Attributes,
+    /// At most as many as a user has sessions.
+    owners: Vec<Owner>,
+}
+
+#[derive(Debug)]
+struct Owner {
+    id: OwnerId,
+    attempt: u32,
+    lingering: bool,
+}
+
+impl MemoryStore {
+    pub(crate) fn new(epoch: Epoch) -> Self {
+        Self { epoch, seq: 0, channels: HashMap::new(), memberships: HashMap::new(), forgotten_seq: 0 }
+    }
+
+    pub(crate) const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Applies `ops` in order: one effect each, and the transitions in `told`.
+    pub(crate) fn apply(&mut self, ops: Vec<Op>, told: &mut Vec<Sequenced>) -> Vec<Effect> {
+        ops.into_iter().map(|op| self.apply_one(op, told)).collect()
+    }
+
+    fn apply_one(&mut self, op: Op, told: &mut Vec<Sequenced>) -> Effect {
+        if self.is_outdated(&op) {
+            return Effect::Ignored;
+        }
+        let Op { channel, user, owner, attempt, action } = op;
+        match action {
+            Action::Join => self.join(channel, user, Owner { id: owner, attempt, lingering: false }, told),
+            Action::Linger => self.linger(&channel, &user, owner, attempt),
+            Action::Leave => {
+                let transition = Transition::Leave { user: user.id().into() };
+                self.remove(channel, &user, |known| known.id == owner || known.lingering, transition, told)
+            }
+            Action::Goodbye => {
+                let transition = Transition::Leave { user: user.id().into() };
+                self.remove(channel, &user, |known| known.id == owner, transition, told)
+            }
+            Action::Timeout => {
+                let transition = Transition::Timeout { user: user.id().into() };
+                self.remove(channel, &user, |known| known.id == owner, transition, told)
+            }
+            Action::Set(attributes) => self.set(channel, &user, owner, attributes, told),
+        }
+    }
+
+    fn is_outdated(&self, op: &Op) -> bool {
+        let known = self.member(&op.channel, op.user.id()).and_then(|member| member.owner(op.owner));
+        known.is_some_and(|known| known.attempt > op.attempt)
+    }
+
+    fn join(&mut self, channel: Channel, user: User, owner: Owner, told: &mut Vec<Sequenced>) -> Effect {
+        let roster = self.channels.entry(channel.clone()).or_default();
+        let member = roster.members.entry(user.shared_id()).or_default();
+        let fresh = member.owners.is_empty();
+        match member.owners.iter_mut().find(|known| known.id == owner.id) {
+            Some(known) => *known = owner,
+            None => member.owners.push(owner),
+        }
+        if !fresh {
+            return Effect::Unchanged;
+        }
+        let transition = Transition::Join { user: user.id().into() };
+        self.memberships.entry(user).or_default().insert(channel.clone());
+        self.tell(channel, transition, told)
+    }
+
+    fn linger(&mut self, channel: &Channel, user: &User, owner: OwnerId, attempt: u32) -> Effect {
+        let roster = self.channels.get_mut(channel);
+        let member = roster.and_then(|roster| roster.members.get_mut(user.id()));
+        let known = member.and_then(|member| member.owners.iter_mut().find(|known| known.id == owner));
+        match known {
+            Some(known) => {
+                known.attempt = attempt;
+                known.lingering = true;
+                Effect::Unchanged
+            }
+            None => Effect::Ignored,
+        }
+    }
+
+    fn remove(
+        &mut self,
+        channel: Channel,
+        user: &User,
+        goes: impl Fn(&Owner) -> bool,
+        transition: Transition,
+        told: &mut Vec<Sequenced>,
+    ) -> Effect {
+        let Some(roster) = self.channels.get_mut(&channel) else { return Effect::Ignored };
+        let Some(member) = roster.members.get_mut(user.id()) else { return Effect::Ignored };
+        let before = member.owners.len();
+        member.owners.retain(|known| !goes(known));
+        if member.owners.len() == before {
+            return Effect::Ignored;
+        }
+        if !member.owners.is_empty() {
+            return Effect::Unchanged;
+        }
+        roster.members.remove(user.id());
+        if let Some(channels) = self.memberships.get_mut(user) {
+            channels.remove(&channel);
+            if channels.is_empty() {
+                self.memberships.remove(user);
+            }
+        }
+        let effect = self.tell(channel.clone(), transition, told);
+        if self.channels.get(&channel).is_some_and(|roster| roster.members.is_empty()) {
+            // A mirror keeps the sequence for as long as somebody may ask for it.
+            self.channels.remove(&channel);
+            self.forgotten_seq = self.seq;
+        }
+        effect
+    }
+
+    fn set(
+        &mut self,
+        channel: Channel,
+        user: &User,
+        owner: OwnerId,
+        attributes: Attributes,
+        told: &mut Vec<Sequenced>,
+    ) -> Effect {
+        let roster = self.channels.get_mut(&channel);
+        let Some(member) = roster.and_then(|roster| roster.members.get_mut(user.id())) else {
+            return Effect::Ignored;
+        };
+        if member.owner(owner).is_none() {
+            return Effect::Ignored;
+        }
+        if member.attributes == attributes {
+            return Effect::Unchanged;
+        }
+        member.attributes.clone_from(&attributes);
+        self.tell(channel, Transition::Set { user: user.id().into(), attributes }, told)
+    }
+
+    /// Numbers a transition. The sequence stays below 2^53: a million a second would take 285 years.
+    fn tell(&mut self, channel: Channel, transition: Transition, told: &mut Vec<Sequenced>) -> Effect {
+        self.seq += 1;
+        if let Some(roster) = self.channels.get_mut(&channel) {
+            roster.seq = self.seq;
+        }
+        told.push(Sequenced { channel, seq: self.seq, transition });
+        Effect::Changed
+    }
+
+    fn member(&self, channel: &Channel, user: &str) -> Option<&Membership> {
+        self.channels.get(channel)?.members.get(user)
+    }
+
+    /// The channel's last sequence and its members, to make a mirror from.
+    pub(crate) fn roster(&self, channel: &Channel) -> (u64, BTreeMap<Arc<str>, Attributes>) {
+        let Some(roster) = self.channels.get(channel) else { return (self.forgotten_seq, BTreeMap::new()) };
+        let members =
+            roster.members.iter().map(|(user, member)| (Arc::clone(user), member.attributes.clone()));
+        (roster.seq, members.collect())
+    }
+
+    /// Members after `after`, at most `limit`, and whether there are more.
+    pub(crate) fn page(&self, channel: &Channel, after: Option<&str>, limit: usize) -> (Vec<Member>, bool) {
+        let Some(roster) = self.channels.get(channel) else { return (Vec::new(), false) };
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest = roster.members.range::<str, _>((start, Bound::Unbounded));
+        let members = rest
+            .by_ref()
+            .take(limit)
+            .map(|(user, member)| Member {
+                user: user.as_ref().into(),
+                attributes: member.attributes.clone(),
+            })
+            .collect();
+        (members, rest.next().is_some())
+    }
+
+    pub(crate) fn count(&self, channel: &Channel) -> usize {
+        self.channels.get(channel).map_or(0, |roster| roster.members.len())
+    }
+
+    pub(crate) fn attributes(&self, channel: &Channel, user: &str) -> Attributes {
+        self.member(channel, user).map(|member| member.attributes.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn channels_of(&self, user: &User) -> Vec<String> {
+        let channels = self.memberships.get(user).into_iter().flatten();
+        channels.map(|channel| channel.name().into()).collect()
+    }
+}
+
+impl Membership {
+    fn owner(&self, id: OwnerId) -> Option<&Owner> {
+        self.owners.iter().find(|known| known.id == id)
+    }
+}

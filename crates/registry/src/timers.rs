@@ -1,0 +1,70 @@
+//! All deadlines of connections and sessions in one table, at most one of each kind and owner.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::sessions::SessionId;
+use crate::{ConnectionId, Millis};
+
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// A connection without a session has been open for long enough.
+    Sessionless(ConnectionId),
+    /// Look whether a connection was heard.
+    Liveness(ConnectionId),
+    /// A connection has not drained what it was sent.
+    Slow(ConnectionId),
+    /// The token of a connection has ended, and the time to bring another is over.
+    Token(ConnectionId),
+    /// The grace or the linger of a detached session is over.
+    Session(SessionId),
+}
+
+impl Timer {
+    /// Every timer that a connection can have.
+    pub(crate) const fn of_connection(connection: ConnectionId) -> [Timer; 4] {
+        [
+            Timer::Sessionless(connection),
+            Timer::Liveness(connection),
+            Timer::Slow(connection),
+            Timer::Token(connection),
+        ]
+    }
+}
+
+/// The deadlines. Bounded by four a connection and one a session.
+#[derive(Debug, Default)]
+pub(crate) struct Timers {
+    at: HashMap<Timer, Millis>,
+    order: BTreeSet<(Millis, Timer)>,
+}
+
+impl Timers {
+    /// Arms `timer`, in place of an earlier deadline of it.
+    pub(crate) fn set(&mut self, timer: Timer, at: Millis) {
+        if let Some(earlier) = self.at.insert(timer, at) {
+            self.order.remove(&(earlier, timer));
+        }
+        self.order.insert((at, timer));
+    }
+
+    pub(crate) fn clear(&mut self, timer: Timer) {
+        if let Some(at) = self.at.remove(&timer) {
+            self.order.remove(&(at, timer));
+        }
+    }
+
+    pub(crate) fn next(&self) -> Option<Millis> {
+        self.order.first().map(|(at, _)| *at)
+    }
+
+    /// Takes the earliest timer that is due.
+    pub(crate) fn pop_due(&mut self, now: Millis) -> Option<Timer> {
+        let (at, timer) = *self.order.first()?;
+        if at > now {
+            return None;
+        }
+        self.clear(timer);
+        Some(timer)
+    }
+}
