@@ -8,6 +8,7 @@ import {
   channelName,
   eventsOf,
   freshUsers,
+  guestToken,
   openPage,
   record,
   recordStates,
@@ -34,8 +35,10 @@ beforeEach(async () => {
 
 /** How long the server says that members may still be missing, in milliseconds. */
 async function settlesIn(channel) {
-  const query = new URLSearchParams({ channel });
-  const answer = await fetch(`${server.url}/v1/channel/users?${query}`);
+  const answer = await fetch(`${server.url}/v1/channel/users?${new URLSearchParams({ channel })}`, {
+    headers: { authorization: `Bearer ${guestToken()}` },
+  });
+  assert.equal(answer.status, 200);
   return (await answer.json()).settles_in_ms ?? 0;
 }
 
