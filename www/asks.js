@@ -1,0 +1,66 @@
+// The SDK's reads, each with a button: the call as one would write it, and its answer.
+
+const MAX_CHARS = 2_000;
+
+const ASKS = [
+  {
+    testid: "my-channels",
+    label: "My channels",
+    call: (visitor) => ["getPresenceUserChannels", { userProfileId: visitor.id }],
+  },
+  {
+    testid: "my-attributes",
+    label: "My attributes",
+    call: (visitor) => ["getPresenceUserAttributes", { channel: visitor.channel, userProfileId: visitor.id }],
+  },
+  {
+    testid: "fetch-list",
+    label: "Who is here",
+    call: (visitor) => ["getPresenceChannelUsers", { channel: visitor.channel }],
+  },
+  {
+    testid: "fetch-count",
+    label: "How many",
+    call: (visitor) => ["getPresenceChannelCount", { channel: visitor.channel }],
+  },
+];
+
+function written(name, argument) {
+  const fields = Object.entries(argument).map(([key, value]) => `${key}: ${JSON.stringify(value)}`);
+  return `await ${name}({ ${fields.join(", ")} })`;
+}
+
+function shortened(text) {
+  if (text.length <= MAX_CHARS) return text;
+  return `${text.slice(0, MAX_CHARS)}\n… and ${text.length - MAX_CHARS} characters more`;
+}
+
+/**
+ * Fills `section` with the buttons. `attempt(task)` runs a task and shows its error;
+ * `onList(channel, channelUsers)` hears of each list that was read.
+ */
+export function asksView({ section, visitor, attempt, onList }) {
+  const answer = section.querySelector(".answer");
+
+  async function ask({ call }) {
+    const [name, argument] = call(visitor);
+    const result = await visitor.ask(name, argument);
+    if (result.channelUsers) onList(argument.channel, result.channelUsers);
+    const code = document.createElement("code");
+    code.textContent = written(name, argument);
+    const value = document.createElement("pre");
+    value.textContent = shortened(JSON.stringify(result, null, 2));
+    value.tabIndex = 0;
+    answer.replaceChildren(code, value);
+  }
+
+  const buttons = ASKS.map((entry) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.testid = entry.testid;
+    button.textContent = entry.label;
+    button.addEventListener("click", () => attempt(() => ask(entry)));
+    return button;
+  });
+  section.querySelector(".buttons").replaceChildren(...buttons);
+}
