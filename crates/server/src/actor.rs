@@ -1,0 +1,303 @@
+//! The task that owns the registry.
+//!
+//! It handles all that has arrived, then drains the registry once, then hands each connection its frames as one
+//! batch. It arms one timer, for the registry's next deadline.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use herenow_protocol::codec::Decoded;
+use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId, Hello, Refusal};
+use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::outbox::{Batch, Closing, Outbox};
+
+/// Commands that may wait for the actor. A connection whose command finds no room waits, and reads no more from its
+/// socket until there is: back-pressure to that client.
+const QUEUE: usize = 1024;
+/// Commands handled before the registry is drained.
+const MAX_TURN: usize = 512;
+/// How long reports of written bytes are gathered before the registry hears them, if nothing else wakes it.
+const WRITTEN_DELAY: Duration = Duration::from_millis(5);
+
+/// What connections and HTTP requests ask of the registry.
+pub(crate) enum Command {
+    /// A connection whose token was verified, its `hello`, and frames that came with it.
+    Open {
+        connection: ConnectionId,
+        encoding: Encoding,
+        outbox: Arc<Outbox>,
+        hello: Box<Hello>,
+        identity: Identity,
+    },
+    Frames {
+        connection: ConnectionId,
+        frames: Vec<Decoded<ClientFrame>>,
+    },
+    Token {
+        connection: ConnectionId,
+        id: FrameId,
+        outcome: Result<Identity, Refusal>,
+    },
+    Heard {
+        connection: ConnectionId,
+    },
+    Gone {
+        connection: ConnectionId,
+    },
+    Read(ReadFn),
+    /// Tell everybody to come back elsewhere within so many milliseconds.
+    Shutdown {
+        over_ms: u64,
+    },
+    /// Close every connection with 4000.
+    CloseAll,
+}
+
+type ReadFn = Box<dyn FnOnce(&Registry, Millis) + Send>;
+
+/// The registry's task has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stopped;
+
+/// A way to the actor.
+#[derive(Clone, Debug)]
+pub(crate) struct Actor {
+    commands: mpsc::Sender<Command>,
+    written: Arc<Written>,
+}
+
+/// Milliseconds since the server's start.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    fn now(self) -> Millis {
+        Millis(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn instant(self, at: Millis) -> Instant {
+        self.start + Duration::from_millis(at.0)
+    }
+}
+
+/// Bytes that left since the actor looked last. Bounded by what the outboxes hold: each entry stands for frames that
+/// the registry still counts.
+#[derive(Debug, Default)]
+struct Written {
+    entries: Mutex<Vec<(ConnectionId, usize)>>,
+    some: Notify,
+}
+
+impl Written {
+    fn swap(&self, with: &mut Vec<(ConnectionId, usize)>) {
+        std::mem::swap(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner), with);
+    }
+}
+
+impl Actor {
+    /// Starts the task. `seed` gives the epoch.
+    pub(crate) fn start(config: Config, seed: u64) -> (Self, JoinHandle<()>) {
+        let (commands, inbox) = mpsc::channel(QUEUE);
+        let clock = Clock { start: Instant::now() };
+        let written = Arc::new(Written::default());
+        let turns = Turns {
+            registry: Registry::new(config, seed, clock.now()),
+            clock,
+            written: Arc::clone(&written),
+            boxes: HashMap::new(),
+            touched: Vec::new(),
+            draining: false,
+        };
+        let task = tokio::spawn(turns.run(inbox));
+        (Self { commands, written }, task)
+    }
+
+    /// Hands over a command, waiting for room.
+    pub(crate) async fn send(&self, command: Command) -> Result<(), Stopped> {
+        self.commands.send(command).await.map_err(|_| Stopped)
+    }
+
+    /// Looks something up in the registry.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Registry, Millis) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (answer, answered) = oneshot::channel();
+        let read: ReadFn = Box::new(move |registry, now| {
+            // The asker may have gone away: then nobody misses the answer.
+            let _ = answer.send(look(registry, now));
+        });
+        self.send(Command::Read(read)).await?;
+        answered.await.map_err(|_| Stopped)
+    }
+
+    /// Reports that so many bytes of frames left a connection's outbox.
+    pub(crate) fn written(&self, connection: ConnectionId, bytes: usize) {
+        let first = {
+            let mut entries = self.written.entries.lock().unwrap_or_else(PoisonError::into_inner);
+            entries.push((connection, bytes));
+            entries.len() == 1
+        };
+        if first {
+            self.written.some.notify_one();
+        }
+    }
+}
+
+struct Turns {
+    registry: Registry,
+    clock: Clock,
+    written: Arc<Written>,
+    /// One for each open connection; admission and the limit of open files bound them.
+    boxes: HashMap<ConnectionId, Slot>,
+    /// Those with something in their batch.
+    touched: Vec<ConnectionId>,
+    draining: bool,
+}
+
+struct Slot {
+    outbox: Arc<Outbox>,
+    batch: Batch,
+    touched: bool,
+}
+
+impl Turns {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Command>) {
+        let mut commands = Vec::with_capacity(MAX_TURN);
+        let mut written = Vec::new();
+        let mut written_due: Option<Instant> = None;
+        loop {
+            let due = earliest(written_due, self.registry.poll_timeout().map(|at| self.clock.instant(at)));
+            tokio::select! {
+                count = inbox.recv_many(&mut commands, MAX_TURN) => if count == 0 {
+                    return;
+                },
+                () = self.written.some.notified() => {
+                    written_due = Some(Instant::now() + WRITTEN_DELAY);
+                    continue;
+                }
+                () = wait_until(due) => {}
+            }
+            self.written.swap(&mut written);
+            written_due = None;
+            let now = self.clock.now();
+            for (connection, bytes) in written.drain(..) {
+                self.registry.handle_written(now, connection, bytes);
+            }
+            for command in commands.drain(..) {
+                self.handle(now, command);
+            }
+            if self.registry.poll_timeout().is_some_and(|at| at <= now) {
+                self.registry.handle_timeout(now);
+            }
+            self.drain(now);
+            self.deliver();
+        }
+    }
+
+    fn handle(&mut self, now: Millis, command: Command) {
+        match command {
+            Command::Open { connection, encoding, outbox, hello, identity } => {
+                self.boxes.insert(connection, Slot { outbox, batch: Batch::default(), touched: false });
+                if self.draining {
+                    self.close(connection, RESTART);
+                    return;
+                }
+                self.registry.handle_connect(now, connection, encoding);
+                self.registry.handle_hello(now, connection, *hello, identity);
+            }
+            Command::Frames { connection, frames } => self.registry.handle_frames(now, connection, frames),
+            Command::Token { connection, id, outcome } => {
+                self.registry.handle_token(now, connection, id, outcome);
+            }
+            Command::Heard { connection } => self.registry.handle_heard(now, connection),
+            Command::Gone { connection } => {
+                self.boxes.remove(&connection);
+                self.registry.handle_disconnect(now, connection);
+            }
+            Command::Read(look) => look(&self.registry, now),
+            Command::Shutdown { over_ms } => {
+                self.draining = true;
+                self.registry.handle_shutdown(now, over_ms);
+            }
+            Command::CloseAll => {
+                // What the registry has for them goes first.
+                self.drain(now);
+                let all: Vec<ConnectionId> = self.boxes.keys().copied().collect();
+                for connection in all {
+                    self.close(connection, RESTART);
+                }
+            }
+        }
+    }
+
+    fn drain(&mut self, now: Millis) {
+        while let Some(output) = self.registry.poll_output(now) {
+            match output {
+                Output::Send { connection, frame } => {
+                    if let Some(batch) = self.touch(connection) {
+                        batch.frames.push(frame);
+                    }
+                }
+                Output::Ping { connection } => {
+                    if let Some(batch) = self.touch(connection) {
+                        batch.ping = true;
+                    }
+                }
+                Output::Close { connection, code, reason } => {
+                    self.close(connection, Closing { code, reason })
+                }
+            }
+        }
+    }
+
+    fn touch(&mut self, connection: ConnectionId) -> Option<&mut Batch> {
+        let slot = self.boxes.get_mut(&connection)?;
+        if !slot.touched {
+            slot.touched = true;
+            self.touched.push(connection);
+        }
+        Some(&mut slot.batch)
+    }
+
+    /// Closes a connection after what it was given, and forgets it.
+    fn close(&mut self, connection: ConnectionId, closing: Closing) {
+        if let Some(mut slot) = self.boxes.remove(&connection) {
+            slot.batch.close = Some(closing);
+            slot.outbox.push(&mut slot.batch);
+        }
+    }
+
+    fn deliver(&mut self) {
+        for connection in self.touched.drain(..) {
+            if let Some(slot) = self.boxes.get_mut(&connection) {
+                slot.touched = false;
+                slot.outbox.push(&mut slot.batch);
+            }
+        }
+    }
+}
+
+/// A close that asks to come back.
+pub(crate) const RESTART: Closing = Closing { code: CloseCode::Restart, reason: "the server restarts" };
+
+fn earliest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
+    }
+}
+
+async fn wait_until(due: Option<Instant>) {
+    match due {
+        Some(due) => sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,10 @@
+//! WebSockets: one task each, and the socket is not split.
+
+mod connection;
+mod handshake;
+mod message;
+mod upgrade;
+mod wire;
+
+pub(crate) use handshake::{Refused, serve};
+pub(crate) use upgrade::Upgrade;
