@@ -3,10 +3,27 @@
 //! A driver makes one change with a `handle_*` function of [`Session`], then drains [`Session::poll_output`] until it
 //! gives `None`, and arms one timer for [`Session::poll_timeout`].
 
+mod channel;
+mod connection;
+mod deadlines;
+mod flush;
+mod following;
 mod input;
+mod intents;
+mod mirror;
+mod outbox;
 mod output;
+mod pacing;
+mod random;
+mod requests;
 mod roster;
 mod session;
+mod setting;
+mod slot;
+mod timers;
+mod token;
+mod told;
+mod waiters;
 
 pub use input::{Config, Intent, Lifecycle, Millis, PromiseId, Seed, SocketEvent, SocketId};
 pub use output::{Event, EventKind, Output, Problem, Settled, State, StateChange};

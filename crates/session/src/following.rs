@@ -1,0 +1,54 @@
+//! What the server tells of observed channels.
+
+use herenow_protocol::{Snapshot, Transition};
+
+use crate::Millis;
+use crate::mirror::{Fit, Teller};
+use crate::session::Session;
+
+impl Session {
+    pub(crate) fn follow_snapshot(&mut self, now: Millis, page: Snapshot) {
+        let keys = [self.random.next(), self.random.next()];
+        let Some(channel) = self.channels.get_mut(&page.channel) else { return };
+        if !channel.is_followed() {
+            return;
+        }
+        let mut teller = Teller::new(&channel.name, true);
+        channel.mirror.snapshot(now, page, keys, &mut teller);
+        channel.resync = false;
+        self.outbox.tell(teller.into_events());
+    }
+
+    pub(crate) fn follow_diff(&mut self, name: &str, prev: u64, seq: u64, transitions: Vec<Transition>) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        if !channel.is_followed() {
+            return;
+        }
+        let answer = channel.is_catching_up();
+        let mut teller = Teller::new(&channel.name, answer);
+        let fit = channel.mirror.diff(prev, seq, transitions, answer, &mut teller);
+        if fit == Fit::Gap && !answer {
+            channel.resync = true;
+        }
+        self.outbox.tell(teller.into_events());
+    }
+
+    pub(crate) fn follow_occupancy(&mut self, name: &str) {
+        let Some(channel) = self.channels.get_mut(name) else { return };
+        if channel.is_followed() {
+            channel.mirror.limit();
+            channel.resync = false;
+        }
+    }
+
+    /// Tells what was held back while the server settled, where its time has come.
+    pub(crate) fn tell_settled(&mut self, now: Millis) {
+        for channel in &mut self.channels.0 {
+            if channel.settles_at().is_some_and(|at| at <= now) {
+                let mut teller = Teller::new(&channel.name, true);
+                channel.mirror.settle(now, &mut teller);
+                self.outbox.tell(teller.into_events());
+            }
+        }
+    }
+}

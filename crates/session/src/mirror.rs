@@ -1,0 +1,158 @@
+//! What an observer has been told of a channel, and how snapshots and diffs become events.
+
+use std::sync::Arc;
+
+use herenow_protocol::{Attributes, Mode, Position, Snapshot, Transition};
+
+use crate::told::Told;
+use crate::{Event, EventKind, Millis, Roster};
+
+/// Members that are kept of one channel. The server leaves full mode far below this; a channel that is larger
+/// nevertheless is given up like one in another mode: reads go to the server, no events are derived.
+const MAX_MEMBERS: usize = 100_000;
+
+/// The roster of one observed channel.
+#[derive(Debug, Default)]
+pub(crate) struct Mirror {
+    told: Option<Told>,
+    /// The pages of a snapshot that is not complete yet; at most [`MAX_MEMBERS`] members.
+    pages: Option<Snapshot>,
+    /// The snapshot in `pages` is over the bound: its pages are skipped.
+    skipping: bool,
+    /// The channel is not in full mode.
+    limited: bool,
+}
+
+/// What became of a diff.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fit {
+    /// It was applied, or there was nothing to apply.
+    Good,
+    /// Something is missing before it.
+    Gap,
+}
+
+/// Where events are put.
+pub(crate) struct Teller<'a> {
+    channel: &'a Arc<str>,
+    sync: bool,
+    events: Vec<Event>,
+}
+
+impl<'a> Teller<'a> {
+    /// `sync`: what is told was found out while catching up.
+    pub(crate) fn new(channel: &'a Arc<str>, sync: bool) -> Self {
+        Self { channel, sync, events: Vec::new() }
+    }
+
+    pub(crate) fn tell(&mut self, kind: EventKind, user: String, attributes: Option<Attributes>) {
+        self.events.push(Event { channel: self.channel.clone(), kind, user, attributes, sync: self.sync });
+    }
+
+    pub(crate) fn into_events(self) -> Vec<Event> {
+        self.events
+    }
+}
+
+impl Mirror {
+    pub(crate) fn roster(&self) -> Option<&Roster> {
+        self.told.as_ref().map(|told| &told.roster)
+    }
+
+    pub(crate) fn position(&self) -> Option<Position> {
+        self.told.as_ref().map(|told| told.position)
+    }
+
+    /// When [`Mirror::settle`] has something to tell, provided that the channel is followed then.
+    pub(crate) fn settles_at(&self) -> Option<Millis> {
+        self.told.as_ref().and_then(|told| told.settles_at)
+    }
+
+    /// The connection is lost: pages that it has not completed are worth nothing.
+    pub(crate) fn detach(&mut self) {
+        self.pages = None;
+        self.skipping = false;
+    }
+
+    /// The channel is larger than full mode: nothing is derived until a full snapshot comes, which starts anew.
+    pub(crate) fn limit(&mut self) {
+        *self = Self { limited: true, ..Self::default() };
+    }
+
+    /// A page of a roster; `keys` are random.
+    pub(crate) fn snapshot(&mut self, now: Millis, page: Snapshot, keys: [u64; 2], teller: &mut Teller<'_>) {
+        if page.mode != Mode::Full {
+            self.limit();
+            return;
+        }
+        let mut snapshot = match self.pages.take() {
+            Some(mut pages) if pages.epoch == page.epoch && pages.seq == page.seq => {
+                pages.members.extend(page.members);
+                pages.settles_in_ms = page.settles_in_ms;
+                pages.more = page.more;
+                pages
+            }
+            Some(_) | None => {
+                self.skipping = false;
+                page
+            }
+        };
+        let skip = self.skipping || snapshot.members.len() > MAX_MEMBERS;
+        if skip {
+            self.limit();
+            self.skipping = snapshot.more;
+            snapshot.members = Vec::new();
+        }
+        if snapshot.more {
+            self.pages = Some(snapshot);
+            return;
+        }
+        if skip {
+            return;
+        }
+        self.limited = false;
+        match &mut self.told {
+            Some(told) => told.compare(now, snapshot, teller),
+            None => self.told = Some(Told::begin(snapshot, keys)),
+        }
+    }
+
+    /// What happened in the channel. In the answer to an `observe` a diff may begin before the last transition.
+    pub(crate) fn diff(
+        &mut self,
+        prev: u64,
+        seq: u64,
+        transitions: Vec<Transition>,
+        answer: bool,
+        teller: &mut Teller<'_>,
+    ) -> Fit {
+        if self.limited || self.pages.is_some() {
+            return Fit::Good;
+        }
+        let Some(told) = &mut self.told else { return Fit::Gap };
+        let last = told.position.seq;
+        if seq <= last {
+            return Fit::Good;
+        }
+        if prev > last || (prev < last && !answer) {
+            return Fit::Gap;
+        }
+        told.position.seq = seq;
+        for transition in transitions {
+            told.apply(transition, teller);
+        }
+        if told.roster.len() > MAX_MEMBERS {
+            self.limit();
+        }
+        Fit::Good
+    }
+
+    /// Tells what was held back, if its time has come.
+    pub(crate) fn settle(&mut self, now: Millis, teller: &mut Teller<'_>) {
+        if let Some(told) = &mut self.told
+            && told.settles_at.is_some_and(|at| at <= now)
+        {
+            told.settle(teller);
+        }
+    }
+}
