@@ -1,5 +1,6 @@
 // The SDK's reads, each with a button: the call as one would write it, and its answer.
 
+const LINE_CHARS = 60;
 const MAX_CHARS = 2_000;
 
 const ASKS = [
@@ -30,7 +31,11 @@ function written(name, argument) {
   return `await ${name}({ ${fields.join(", ")} })`;
 }
 
-function shortened(text) {
+/** On one line where it fits, cut where it is too long to be read. */
+function readable(result) {
+  const text = JSON.stringify(result, null, 2);
+  const line = text.replace(/\n\s*/g, " ");
+  if (line.length <= LINE_CHARS) return line;
   if (text.length <= MAX_CHARS) return text;
   return `${text.slice(0, MAX_CHARS)}\n… and ${text.length - MAX_CHARS} characters more`;
 }
@@ -49,7 +54,7 @@ export function asksView({ section, visitor, attempt, onList }) {
     const code = document.createElement("code");
     code.textContent = written(name, argument);
     const value = document.createElement("pre");
-    value.textContent = shortened(JSON.stringify(result, null, 2));
+    value.textContent = readable(result);
     value.tabIndex = 0;
     answer.replaceChildren(code, value);
   }

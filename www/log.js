@@ -1,6 +1,6 @@
 // The log of events, newest first, at most LIMIT lines: what is older goes.
 
-import { onNextFrame } from "./frame.js";
+import { appear, onNextFrame } from "./frame.js";
 import { nameOf } from "./names.js";
 
 const LIMIT = 200;
@@ -70,8 +70,10 @@ export function logView(list) {
   }
 
   function draw() {
-    if (fresh.length > 0) list.prepend(...fresh.reverse().map(newLine));
+    const lines = fresh.reverse().map(newLine);
     fresh = [];
+    appear(lines);
+    list.prepend(...lines);
     while (list.children.length > LIMIT) list.lastElementChild.remove();
     if (named.size > 0) giveNames();
   }

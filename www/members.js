@@ -1,6 +1,6 @@
 // The list of members. Only what has changed is drawn, once a frame: 500 members cost no more than those who move.
 
-import { onNextFrame } from "./frame.js";
+import { appear, onNextFrame } from "./frame.js";
 import { faceOf } from "./moods.js";
 import { hueOf, initialOf, nameOf } from "./names.js";
 
@@ -64,6 +64,7 @@ export function membersView({ list, roster, ownId, onDrawn }) {
       }
       fill(row, user, attributes);
     }
+    appear(added);
     list.append(...added);
     onDrawn(roster.size);
   }

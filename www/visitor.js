@@ -43,8 +43,9 @@ export class Visitor {
   /** Watches a channel and becomes present in it; leaves the one before. */
   join(channel) {
     return this.#inOrder(async () => {
-      if (this.joined && channel !== this.channel) await this.#leave();
+      const before = this.joined ? this.channel : channel;
       await this.#watch(channel);
+      if (before !== channel) await this.#leave(before);
       if (!this.joined) {
         await this.#client.joinPresenceChannel({ channel });
         this.joined = true;
@@ -55,7 +56,7 @@ export class Visitor {
 
   /** Is present no more, but goes on watching. */
   leave() {
-    return this.#inOrder(() => this.#leave());
+    return this.#inOrder(() => this.#leave(this.channel));
   }
 
   /** What others shall see of this visitor; told at once when joined, else with the next join. */
@@ -112,9 +113,10 @@ export class Visitor {
     if (before !== undefined) await this.#client.removePresenceListener({ channel: before }, this.#listen);
   }
 
-  async #leave() {
-    await this.#client.leavePresenceChannel({ channel: this.channel });
+  /** A leave is never taken back, so what comes of the call changes nothing here. */
+  async #leave(channel) {
     this.joined = false;
+    await this.#client.leavePresenceChannel({ channel });
   }
 
   async #set() {
