@@ -8,8 +8,11 @@ const pick = (list) => list[Math.floor(Math.random() * list.length)];
 /** A name for somebody who has not chosen one. */
 export const someName = () => `${pick(MANNERS)} ${pick(ANIMALS)}`;
 
+/** The beginning of an id, enough to tell two apart at a glance. */
+export const shortId = (user) => user.replace(/^guest-/, "").slice(0, 8);
+
 /** The name that a member has given, or the beginning of the id. */
-export const nameOf = (user, attributes) => attributes?.name || user.slice(0, 8);
+export const nameOf = (user, attributes) => attributes?.name || shortId(user);
 
 /** The letter that stands for a name. */
 export const initialOf = (name) => ([...name.trim()][0] ?? "?").toUpperCase();

@@ -4,6 +4,7 @@ import { asksView } from "./asks.js";
 import { logView } from "./log.js";
 import { membersView } from "./members.js";
 import { moodPicker } from "./moods.js";
+import { shortId } from "./names.js";
 import { countPlot } from "./plot.js";
 import { problemView } from "./problem.js";
 import { Roster } from "./roster.js";
@@ -58,7 +59,15 @@ export function openPane({ number, title, channel, join, self, storageStrategy, 
     showJoined();
   }
 
-  const enter = () => attempt(() => visitor.join(channelInput.value));
+  const enter = () =>
+    attempt(async () => {
+      joinButton.textContent = "Joining…";
+      try {
+        await visitor.join(channelInput.value);
+      } finally {
+        joinButton.textContent = "Join";
+      }
+    });
 
   function choose(change) {
     chosen = { ...chosen, ...change };
@@ -137,7 +146,7 @@ export function openPane({ number, title, channel, join, self, storageStrategy, 
   function showOwnId() {
     const code = element.querySelector(".own-id");
     code.hidden = visitor.id === undefined;
-    code.textContent = visitor.id?.slice(0, 8) ?? "";
+    code.textContent = shortId(visitor.id ?? "");
     code.title = visitor.id ?? "";
   }
 
