@@ -21,7 +21,7 @@ use tower::ServiceExt;
 use crate::lingering::LingeringStream;
 
 /// How long a client may take to send a request's headers, and keep an idle connection.
-const HEADERS: Duration = Duration::from_secs(15);
+const HEADERS: Duration = Duration::from_secs(8);
 /// The pause after the operating system refused another connection, as when files run out.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
 /// How long answers on their way may take when the server stops.

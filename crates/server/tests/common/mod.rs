@@ -1,0 +1,98 @@
+//! A real server on a free port, and clients that speak to it over real sockets.
+
+#![allow(dead_code, reason = "each test file uses its part of this")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+pub(crate) mod client;
+pub(crate) mod raw;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use herenow_server::{Config, RunError, run};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// Longer than anything takes here, even on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A valid guest's token.
+pub(crate) fn guest(name: &str) -> String {
+    format!("guest.{name:-<22}")
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    running: JoinHandle<Result<(), RunError>>,
+}
+
+impl Server {
+    /// Starts one with the defaults.
+    pub(crate) async fn start() -> Self {
+        Self::with(Config::default()).await
+    }
+
+    pub(crate) async fn with(config: Config) -> Self {
+        Self::at("127.0.0.1:0", config).await
+    }
+
+    pub(crate) async fn at(address: &str, config: Config) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(run(listener, config, async { drop(stopped.await) }));
+        Self { address, stop: Some(stop), running }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.address.port())
+    }
+
+    /// Tells it to stop.
+    pub(crate) fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(self) {
+        tokio::time::timeout(PATIENCE, self.running).await.unwrap().unwrap().unwrap();
+    }
+}
+
+/// An answer to an HTTP request.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) body: serde_json::Value,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status and code of an error, which must be complete.
+    pub(crate) fn error(&self) -> (u16, &str) {
+        for field in ["message", "remedy"] {
+            assert!(self.body[field].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
+        }
+        (self.status, self.body["code"].as_str().unwrap())
+    }
+}
+
+/// Sends a request.
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> Answer {
+    let response = request.timeout(PATIENCE).send().await.unwrap();
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let bytes = response.bytes().await.unwrap();
+    Answer { status, headers, body: serde_json::from_slice(&bytes).unwrap_or_default() }
+}
+
+/// Gets a path as a guest.
+pub(crate) async fn get(server: &Server, path: &str) -> Answer {
+    answer(reqwest::Client::new().get(server.url(path)).bearer_auth(guest("reader"))).await
+}

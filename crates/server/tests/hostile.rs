@@ -1,0 +1,147 @@
+//! Clients that mean no good: the others don't notice.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::time::Duration;
+
+use common::client::{Client, hello};
+use common::raw::Raw;
+use common::{PATIENCE, Server, get, guest};
+use herenow_protocol::{ClientFrame, Encoding, ServerFrame, Transition};
+use herenow_server::Config;
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Numbers that look random and are the same in each run.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        let len = self.next() % 300;
+        (0..len).map(|_| self.next().to_le_bytes()[0]).collect()
+    }
+}
+
+async fn observed(server: &Server) -> Client {
+    let mut witness = Client::connect(server, Encoding::Json, "witness", 1).await;
+    witness.send(&[ClientFrame::Observe { id: 1, channel: "lobby".into(), from: None }]).await;
+    assert!(matches!(witness.answer(1).await, ServerFrame::Ok { .. }));
+    witness
+}
+
+#[tokio::test]
+async fn random_bytes_end_their_own_connection_only() {
+    let server = Server::start().await;
+    let mut witness = observed(&server).await;
+    let mut noise = Noise(1);
+    for round in 0..300 {
+        let bytes = noise.bytes();
+        match round % 4 {
+            0 => {
+                let mut client = Client::silent(&server, Encoding::Postcard).await;
+                client.send_message(Message::binary(bytes)).await;
+                assert!(matches!(client.closed().await.0, 4500 | 4501));
+            }
+            1 => {
+                let mut client = Client::connect(&server, Encoding::Postcard, "noisy", 9).await;
+                client.send_message(Message::binary(bytes)).await;
+            }
+            2 => {
+                let mut client = Client::connect(&server, Encoding::Json, "noisy", 9).await;
+                client.send_message(Message::text(String::from_utf8_lossy(&bytes).into_owned())).await;
+                assert_eq!(client.closed().await.0, 4500);
+            }
+            _ => {
+                let mut raw = Raw::open(&server).await;
+                raw.stream.write_all(&bytes).await.unwrap();
+            }
+        }
+    }
+    let mut ann = Client::connect(&server, Encoding::Json, "ann", 2).await;
+    ann.join(1, "lobby").await;
+    assert!(matches!(witness.next().await, ServerFrame::Diff { .. }));
+}
+
+#[tokio::test]
+async fn hostile_json_is_refused_without_harm() {
+    let server = Server::start().await;
+    let deep = format!("[{}{}]", "[".repeat(30_000), "]".repeat(30_000));
+    let many = format!("[{}]", vec!["{}"; 20_000].join(","));
+    let keys = format!(r#"[{{"set":{{"id":1,"channel":"c","attributes":{{{}}}}}}}]"#, {
+        let pairs: Vec<String> = (0..5_000).map(|n| format!(r#""{n}":"""#)).collect();
+        pairs.join(",")
+    });
+    for text in [deep, many] {
+        let mut client = Client::connect(&server, Encoding::Json, "ann", 9).await;
+        client.send_message(Message::text(text)).await;
+        assert_eq!(client.closed().await.0, 4500);
+    }
+    let mut client = Client::connect(&server, Encoding::Json, "ann", 9).await;
+    client.join(7, "c").await;
+    client.send_message(Message::text(keys)).await;
+    assert!(matches!(client.answer(1).await, ServerFrame::Error { .. }));
+}
+
+#[tokio::test]
+async fn many_frames_in_a_message_are_limited_and_all_answered() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server, Encoding::Postcard, "ann", 1).await;
+    let leaves: Vec<_> = (0..2_000).map(|id| ClientFrame::Leave { id, channel: "c".into() }).collect();
+    client.send(&leaves).await;
+    for id in 0..2_000 {
+        client.answer(id).await;
+    }
+}
+
+/// The slow one asks and asks and reads none of the answers, until the server has enough of it.
+#[tokio::test]
+async fn a_slow_reader_is_closed_with_4002_and_nobody_else_waits() {
+    let config = Config { frames_per_second: 0, grace: Duration::from_millis(1), ..Config::default() };
+    let server = Server::with(config).await;
+    let mut witness = observed(&server).await;
+    let mut slow = Raw::open(&server).await;
+    let hello = format!(r#"[{{"hello":{{"token":"{}","session":"{:032}"}}}}]"#, guest("slow"), 2);
+    slow.send_text(&hello).await;
+    slow.send_text(r#"[{"join":{"id":1,"channel":"lobby"}}]"#).await;
+    assert!(joined(&mut witness).await);
+
+    let asks: Vec<String> = (0..1_000).map(|_| r#"{"join":{"id":1,"channel":"lobby"}}"#.to_owned()).collect();
+    let flood = Raw::frame(1, format!("[{}]", asks.join(",")).as_bytes());
+    let mut ann = Client::connect(&server, Encoding::Json, "ann", 3).await;
+    let mut round = 0;
+    let gone = loop {
+        // A write that breaks or stays shows below, in what the witness sees.
+        let _ = timeout(Duration::from_millis(50), slow.stream.write_all(&flood)).await;
+        round += 1;
+        ann.join(round, "other").await;
+        let path = "/v1/channel/count?channel=lobby";
+        if get(&server, path).await.body["count"] == 0 {
+            break witness.next().await;
+        }
+        assert!(round < 2_000, "the server keeps a client that reads nothing");
+    };
+    let ServerFrame::Diff { transitions, .. } = gone else { panic!("{gone:?}") };
+    assert!(matches!(transitions[..], [Transition::Timeout { .. }]), "{transitions:?}");
+    assert_eq!(slow.closed().await, 4002);
+}
+
+async fn joined(witness: &mut Client) -> bool {
+    let frame = timeout(PATIENCE, witness.next()).await.unwrap();
+    matches!(frame, ServerFrame::Diff { transitions, .. } if matches!(transitions[..], [Transition::Join { .. }]))
+}
+
+#[tokio::test]
+async fn a_hello_says_nothing_twice() {
+    let server = Server::start().await;
+    let mut client = Client::silent(&server, Encoding::Json).await;
+    client.send(&[hello("ann", 1), hello("ann", 1)]).await;
+    assert_eq!(client.closed().await.0, 4500);
+}
