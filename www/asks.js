@@ -7,22 +7,22 @@ const ASKS = [
   {
     testid: "my-channels",
     label: "My channels",
-    call: (visitor) => ["getPresenceUserChannels", { userProfileId: visitor.id }],
+    call: ({ id }) => ["getPresenceUserChannels", { userProfileId: id }],
   },
   {
     testid: "my-attributes",
     label: "My attributes",
-    call: (visitor) => ["getPresenceUserAttributes", { channel: visitor.channel, userProfileId: visitor.id }],
+    call: ({ id }, channel) => ["getPresenceUserAttributes", { channel, userProfileId: id }],
   },
   {
     testid: "fetch-list",
     label: "Who is here",
-    call: (visitor) => ["getPresenceChannelUsers", { channel: visitor.channel }],
+    call: (_, channel) => ["getPresenceChannelUsers", { channel }],
   },
   {
     testid: "fetch-count",
     label: "How many",
-    call: (visitor) => ["getPresenceChannelCount", { channel: visitor.channel }],
+    call: (_, channel) => ["getPresenceChannelCount", { channel }],
   },
 ];
 
@@ -41,15 +41,14 @@ function readable(result) {
 }
 
 /**
- * Fills `section` with the buttons. `attempt(task)` runs a task and shows its error;
- * `onList(channel, channelUsers)` hears of each list that was read.
+ * Fills `section` with the buttons. `channel()` is the channel that is meant; `attempt(task)` runs a
+ * task and shows its error; `onList(channel, channelUsers)` hears of each list that was read.
  */
-export function asksView({ section, visitor, attempt, onList }) {
+export function asksView({ section, visitor, channel, attempt, onList }) {
   const answer = section.querySelector(".answer");
 
   async function ask({ call }) {
-    const [name, argument] = call(visitor);
-    const result = await visitor.ask(name, argument);
+    const { name, argument, result } = await visitor.ask((asked) => call(asked, channel()));
     if (result.channelUsers) onList(argument.channel, result.channelUsers);
     const code = document.createElement("code");
     code.textContent = written(name, argument);

@@ -41,7 +41,13 @@ export function openPane({ number, title, channel, join, self, storageStrategy, 
     onConnection: showConnection,
   });
   const members = membersView({ list: find("members"), roster, ownId: () => visitor.id, onDrawn: showCount });
-  asksView({ section: element.querySelector(".asks"), visitor, attempt, onList: takeList });
+  asksView({
+    section: element.querySelector(".asks"),
+    visitor,
+    channel: () => visitor.channel ?? channelInput.value,
+    attempt,
+    onList: takeList,
+  });
 
   let shownChannel;
   let chosen = self.get() ?? {};
@@ -173,7 +179,8 @@ export function openPane({ number, title, channel, join, self, storageStrategy, 
     close() {
       plot.close();
       element.remove();
-      return visitor.close();
+      // The pane is gone: nobody is left to be told that its client could not be closed.
+      visitor.close().catch(() => {});
     },
   };
 }

@@ -13,6 +13,7 @@ export class Visitor {
   attributes = {};
 
   #client;
+  #storageStrategy;
   #roster;
   #onWatch;
   #onEvent;
@@ -28,7 +29,8 @@ export class Visitor {
    * - `onConnection(change)`: a change of the connection's state.
    */
   constructor({ roster, storageStrategy, onWatch, onEvent, onConnection }) {
-    this.#client = new PresenceClient({ storageStrategy, restoreAttributes: true });
+    this.#storageStrategy = storageStrategy;
+    this.#client = this.#newClient();
     this.#roster = roster;
     this.#onWatch = onWatch;
     this.#onEvent = onEvent;
@@ -70,10 +72,14 @@ export class Visitor {
     return this.#settings > 0;
   }
 
-  /** Calls a reading function of the SDK by its name. */
-  async ask(name, argument) {
+  /**
+   * Calls a reading function of the SDK: `question(visitor)` gives its name and its argument.
+   * Resolves to {name, argument, result}.
+   */
+  async ask(question) {
     await this.#begin();
-    return this.#client[name](argument);
+    const [name, argument] = question(this);
+    return { name, argument, result: await this.#client[name](argument) };
   }
 
   /** Ends this visitor for good. */
@@ -86,6 +92,10 @@ export class Visitor {
     const run = this.#last.then(task);
     this.#last = run.catch(() => {});
     return run;
+  }
+
+  #newClient() {
+    return new PresenceClient({ storageStrategy: this.#storageStrategy, restoreAttributes: true });
   }
 
   async #begin() {
@@ -134,10 +144,19 @@ export class Visitor {
   };
 
   #connection = (change) => {
-    if (change.state === "failed" || change.state === "closed") {
-      this.joined = false;
-      this.channel = undefined;
-    }
+    if (change.state === "failed") this.#startAnew();
     this.#onConnection(change);
   };
+
+  /** A client that has failed does not come back: the next call uses another one, of the same user. */
+  #startAnew() {
+    const failed = this.#client;
+    this.#client = this.#newClient();
+    this.id = undefined;
+    this.channel = undefined;
+    this.joined = false;
+    const ending = [failed.removeConnectionListener(this.#connection), failed.close()];
+    // That it has failed is known; that it cannot even be closed says nothing more.
+    Promise.allSettled(ending);
+  }
 }
