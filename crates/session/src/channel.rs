@@ -27,7 +27,7 @@ pub(crate) struct Channel {
     /// A diff did not fit: observe again from the last known position.
     pub(crate) resync: bool,
     /// The `observe` in flight was given up in between: its answer is incomplete and worth nothing.
-    void: bool,
+    pub(crate) void: bool,
 }
 
 impl Channel {
@@ -75,8 +75,8 @@ impl Channel {
 
     /// Resolves the promises whose wish is what the server holds.
     pub(crate) fn settle(&mut self, outbox: &mut Outbox) {
-        for slot in [&mut self.membership, &mut self.observation] {
-            if slot.is_confirmed() {
+        for (slot, void) in [(&mut self.membership, false), (&mut self.observation, self.void)] {
+            if slot.is_confirmed() && !void {
                 slot.acked = slot.want;
                 outbox.done(slot.waiters.take_all());
             }
@@ -183,10 +183,10 @@ impl Channel {
     }
 
     /// Gives everybody who waits the whole time again.
-    pub(crate) fn restart_promises(&mut self, now: Millis, timeout_ms: u64) {
-        self.membership.waiters.restart(now, timeout_ms);
-        self.observation.waiters.restart(now, timeout_ms);
-        self.setting.restart(now, timeout_ms);
+    pub(crate) fn restart_promises(&mut self, deadline: Millis, sockets_opened: u32) {
+        self.membership.waiters.restart(deadline, sockets_opened);
+        self.observation.waiters.restart(deadline, sockets_opened);
+        self.setting.restart(deadline, sockets_opened);
     }
 
     /// Lets go what an error has kept until now.

@@ -35,13 +35,14 @@ impl Session {
             return;
         }
         self.phase = Phase::Greeting(socket);
-        self.opened_at = Some(now);
+        self.sockets_opened = self.sockets_opened.wrapping_add(1);
         self.heard_at = now;
         let mut joined = Vec::new();
         let mut frames = Vec::new();
         for channel in &mut self.channels.0 {
             if channel.membership.want {
                 joined.push(channel.name.to_string());
+                channel.membership.server = Known::Unclear;
             }
             if channel.observation.want {
                 self.last_frame = self.last_frame.wrapping_add(1);
@@ -173,9 +174,8 @@ impl Session {
             self.detach();
             return;
         };
-        match self.phase {
-            Phase::Greeting(_) | Phase::Open(_) => self.outbox.send(socket, vec![ClientFrame::Bye {}]),
-            Phase::Opening(_) | Phase::Idle | Phase::Token | Phase::Waiting => {}
+        if self.is_connected() {
+            self.outbox.send(socket, vec![ClientFrame::Bye {}]);
         }
         self.outbox.push(Output::CloseSocket { socket, code: NORMAL, reason });
         self.detach();

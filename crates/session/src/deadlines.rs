@@ -55,10 +55,7 @@ impl Session {
 
     /// Rejects the promises whose time is over, and tests the socket that did not answer them.
     fn expire(&mut self, now: Millis) {
-        let late = Late {
-            connected: matches!(self.phase, Phase::Greeting(_) | Phase::Open(_)),
-            opened_at: self.opened_at,
-        };
+        let late = Late { connected: self.is_connected(), sockets_opened: self.sockets_opened };
         let mut any = false;
         for channel in &mut self.channels.0 {
             if channel.earliest_promise().is_none_or(|at| at > now) {
@@ -139,8 +136,9 @@ impl Session {
         if !core::mem::take(&mut self.hidden) {
             return;
         }
+        let deadline = now.after(self.config.request_timeout_ms);
         for channel in &mut self.channels.0 {
-            channel.restart_promises(now, self.config.request_timeout_ms);
+            channel.restart_promises(deadline, self.sockets_opened);
         }
     }
 }
@@ -153,7 +151,7 @@ const NO_OBSERVATION: Problem = Problem::new(Code::Timeout, "observing was not c
 /// Whether a promise that is late ever had a server to answer it.
 struct Late {
     connected: bool,
-    opened_at: Option<Millis>,
+    sockets_opened: u32,
 }
 
 impl Late {
@@ -162,7 +160,7 @@ impl Late {
         let mut unreached = Waiters::default();
         let mut unanswered = Waiters::default();
         for waiter in promises {
-            if self.connected || self.opened_at.is_some_and(|at| at >= waiter.since) {
+            if self.connected || self.sockets_opened != waiter.sockets_opened {
                 unanswered.push(waiter);
             } else {
                 unreached.push(waiter);

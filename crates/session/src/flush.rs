@@ -130,6 +130,7 @@ impl Session {
             let channel = &mut self.channels.0[at];
             channel.observation.in_flight = Some((id, true));
             channel.resync = false;
+            channel.void = false;
             let from = channel.mirror.position();
             let frame = ClientFrame::Observe { id, channel: channel.name.to_string(), from };
             message.push(self, frame);

@@ -46,7 +46,9 @@ impl Session {
         }
         self.check_limit(name, &wish)?;
         let deadline = now.after(self.config.request_timeout_ms);
-        let waiter = |wants| Waiter { promise, wants, since: now, deadline };
+        // One that is open now counts as opened since.
+        let sockets_opened = self.sockets_opened.wrapping_sub(u32::from(self.is_connected()));
+        let waiter = |wants| Waiter { promise, wants, sockets_opened, deadline };
         match wish {
             Wish::Join(want) => {
                 let channel = self.channels.ensure(name);

@@ -172,6 +172,7 @@ impl Channel {
     }
 
     fn observe_failed(&mut self, now: Millis, problem: &Problem, outbox: &mut Outbox) {
+        self.void = false;
         outbox.fail(self.observation.waiters.take(true), problem);
         if !self.observation.want {
             return;

@@ -32,7 +32,7 @@ pub struct Session {
     pub(crate) ping_interval_ms: u64,
     pub(crate) grace_ms: u64,
     pub(crate) heard_at: Millis,
-    pub(crate) opened_at: Option<Millis>,
+    pub(crate) sockets_opened: u32,
     /// Attempts since the last welcome.
     pub(crate) failures: u32,
     pub(crate) pace: Pace,
@@ -84,7 +84,7 @@ impl Session {
             ping_interval_ms: PING_INTERVAL_MS,
             grace_ms: GRACE_MS,
             heard_at: Millis(0),
-            opened_at: None,
+            sockets_opened: 0,
             failures: 0,
             pace: Pace::new(Millis(0), &limits, 0),
             turn: 0,
@@ -117,14 +117,8 @@ impl Session {
 
     /// The server said something. Frames of any but the current socket are ignored.
     pub fn handle_frame(&mut self, now: Millis, socket: SocketId, frame: ServerFrame) {
-        match self.phase {
-            Phase::Greeting(current) | Phase::Open(current) if current == socket => {}
-            Phase::Greeting(_)
-            | Phase::Open(_)
-            | Phase::Idle
-            | Phase::Token
-            | Phase::Opening(_)
-            | Phase::Waiting => return,
+        if !self.is_connected() || self.socket() != Some(socket) {
+            return;
         }
         self.dirty = true;
         self.heard_at = now;
@@ -193,6 +187,14 @@ impl Session {
     /// The own `userProfileId`, once the server has said it.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// Whether a socket is open.
+    pub(crate) fn is_connected(&self) -> bool {
+        match self.phase {
+            Phase::Greeting(_) | Phase::Open(_) => true,
+            Phase::Idle | Phase::Token | Phase::Opening(_) | Phase::Waiting => false,
+        }
     }
 
     /// The socket that is opening or open.

@@ -117,12 +117,12 @@ impl Setting {
         [draft, sent].into_iter().flatten().min()
     }
 
-    pub(crate) fn restart(&mut self, now: Millis, timeout_ms: u64) {
+    pub(crate) fn restart(&mut self, deadline: Millis, sockets_opened: u32) {
         if let Some(draft) = &mut self.draft {
-            draft.waiters.restart(now, timeout_ms);
+            draft.waiters.restart(deadline, sockets_opened);
         }
         if let Some((_, sent)) = &mut self.in_flight {
-            sent.waiters.restart(now, timeout_ms);
+            sent.waiters.restart(deadline, sockets_opened);
         }
     }
 }

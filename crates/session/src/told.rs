@@ -42,7 +42,9 @@ impl Told {
         }
         for member in &snapshot.members {
             if let Some(at) = self.roster.find(&member.user) {
-                self.roster.entries_mut()[at].seen = true;
+                let entry = &mut self.roster.entries_mut()[at];
+                entry.seen = true;
+                entry.held = Held::No;
             }
         }
         for entry in self.roster.entries_mut().iter_mut().filter(|entry| !entry.seen) {

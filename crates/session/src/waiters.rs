@@ -8,7 +8,8 @@ pub(crate) struct Waiter {
     pub(crate) promise: PromiseId,
     /// For joins and observes true, for their opposites false.
     pub(crate) wants: bool,
-    pub(crate) since: Millis,
+    /// Sockets that had opened when this began.
+    pub(crate) sockets_opened: u32,
     pub(crate) deadline: Millis,
 }
 
@@ -52,10 +53,10 @@ impl Waiters {
     }
 
     /// Gives everybody the whole time again.
-    pub(crate) fn restart(&mut self, now: Millis, timeout_ms: u64) {
+    pub(crate) fn restart(&mut self, deadline: Millis, sockets_opened: u32) {
         for waiter in &mut self.0 {
-            waiter.since = now;
-            waiter.deadline = now.after(timeout_ms);
+            waiter.deadline = deadline;
+            waiter.sockets_opened = sockets_opened;
         }
     }
 
