@@ -188,11 +188,12 @@ impl Model {
         }
     }
 
-    /// The observer's outbox is full: what happened since is never sent, or a snapshot instead.
+    /// The observer's outbox is full: what happened since is never sent, or a snapshot instead. While the server
+    /// settles it is a snapshot: a loss that no later frame betrays would look like an absence.
     pub(crate) fn overflow(&mut self, now: u64) {
         if self.observer.seq.is_some() {
             self.observer.seq = Some(self.seq);
-            if self.dice.one_in(2) {
+            if now < self.settles_at || self.dice.one_in(2) {
                 self.say_snapshot(now);
             }
         }

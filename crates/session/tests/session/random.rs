@@ -138,6 +138,7 @@ impl World {
 
     /// A socket is lost, with all that is under way.
     fn cut(&mut self) {
+        self.pump();
         self.up.clear();
         self.down.clear();
         self.model.cut(self.client.now);
@@ -169,9 +170,12 @@ impl World {
     }
 
     fn wait(&mut self, ms: u64) {
-        for _ in 0..ms.div_ceil(100) {
+        for tenth in 1..=ms.div_ceil(100) {
             self.client.advance(100);
             self.model.pass(self.client.now);
+            if tenth % 10 == 0 {
+                self.model.flush(self.client.now);
+            }
             self.deliver();
             if self.socket.is_some_and(|(_, open)| open) && self.dice.one_in(20) {
                 self.model.to_client.push(ServerFrame::Tick {});
