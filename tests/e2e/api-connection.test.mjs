@@ -111,9 +111,10 @@ test("a fatal close: failed, with the code as the reason, and no further attempt
 });
 
 test("after a failure init starts anew", async () => {
-  const fake = await closingServer([4504, "unsupported version"]);
-  const page = await openPage(server, { init: { endpoint: fake.url, accessToken: guestToken() } });
-  await failure(page, "joinPresenceChannel", { channel: channelName() });
+  const profile = { id: "somebody", nickname: "", access_token: guestToken(), created_at: new Date(0).toISOString() };
+  const fake = await closingServer([4504, "unsupported version"], () => [200, profile]);
+  const page = await openPage(server, { init: { endpoint: fake.url, accessToken: profile.access_token } });
+  assert.equal((await failure(page, "joinPresenceChannel", { channel: channelName() })).code, "unsupported");
   await call(page, "init", { accessToken: guestToken() });
   assert.equal(await call(page, "joinPresenceChannel", { channel: channelName() }), undefined);
 });

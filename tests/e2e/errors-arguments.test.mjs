@@ -89,8 +89,15 @@ test("setPresenceUserAttributes: every wrong form of its channel and attributes"
   for (const attributes of ["undefined", "null", "'text'", "5", "[]", "['a']"]) await refuses(set(attributes));
   for (const value of ["5", "null", "undefined", "true", "{}", "[]", "() => {}"]) await refuses(set(`{ mood: ${value} }`));
   await refuses(set("{ '': 'empty key' }"));
-  await refuses(set("{ get mood() { throw new Error('from a getter') } }"));
   assert.deepEqual(await call(page, "setPresenceUserAttributes", { channel, attributes: { ok: "yes" } }), { ok: "yes" });
+});
+
+test("an argument whose getter throws is an invalid_argument, not the getter's own error", async () => {
+  const channel = channelName();
+  await call(page, "joinPresenceChannel", { channel });
+  const getter = "get mood() { throw new Error('from a getter') }";
+  await refuses(`herenow.setPresenceUserAttributes({ channel: '${channel}', attributes: { ${getter} } })`);
+  await refuses(`herenow.joinPresenceChannel({ ${getter.replace("mood", "channel")} })`);
 });
 
 test("setPresenceUserAttributes: too_large, one beyond each limit; the limit itself is fine", async () => {

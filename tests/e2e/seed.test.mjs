@@ -154,6 +154,7 @@ test("addPresenceListener hears join, updateAttributes and leave", async () => {
   const member = await openPage(server);
   await call(member, "joinPresenceChannel", { channel });
   await call(member, "setPresenceUserAttributes", { channel, attributes: { mood: "happy" } });
+  await page.waitForFunction(() => window.heard.length === 2);
   await call(member, "leavePresenceChannel", { channel });
   await page.waitForFunction(() => window.heard.length === 3);
   const userProfileId = await userId(member);

@@ -37,17 +37,17 @@ export async function silentServer() {
 /**
  * Accepts every WebSocket and closes it at the first message. Resolves to {url, hellos()}: the messages that came.
  * `close` is [code, reason], or a function of the number of the socket (from 1) that gives it.
- * HTTP requests are answered by `answer(request)` → [status, body] (default: 503).
+ * HTTP requests of every origin are answered by `answer(request)` → [status, body] (default: 503).
  */
 export async function closingServer(close, answer = () => [503, { code: "unavailable", message: "fake", remedy: "-" }]) {
   const http = createHttp((request, response) => {
-    const [status, body] = answer(request);
+    const [status, body] = request.method === "OPTIONS" ? [204] : answer(request);
     response.writeHead(status, {
       "content-type": "application/json",
       "access-control-allow-origin": "*",
-      "access-control-allow-headers": "*",
+      "access-control-allow-headers": "authorization, content-type",
     });
-    response.end(request.method === "OPTIONS" ? "" : JSON.stringify(body));
+    response.end(body === undefined ? undefined : JSON.stringify(body));
   });
   const hellos = [];
   const sockets = new WebSocketServer({ server: http, handleProtocols: ([first]) => first });

@@ -37,6 +37,7 @@
 //              window.client (set by `openClient`).
 //              call(page, name, ...args) → the function's result; throws a CallError with the PresenceError's fields
 //              failure(page, name, ...args) → {name, code, message, remedy, retryable, …}; fails if the call succeeds
+//              a call that does not settle within 15 s fails with the code "none"
 //              `name` is a function of the package ("joinPresenceChannel") or of the page's client ("client.init")
 //              openClient(page, options): window.client = new PresenceClient(options)
 //              record(page, channel, on = "herenow" or "client"): window.events gets the channel's events

@@ -23,13 +23,15 @@ export function inPage() {
     return owner[method].bind(owner);
   };
 
+  /** Every call settles; one that does not within this time never will (requestTimeout is 10 s by default). */
+  const NEVER_MS = 15_000;
+  const never = () =>
+    new Promise((settle) => setTimeout(settle, NEVER_MS, { error: { code: "none", message: "the call never settled" } }));
+
   /** Calls a function of the package and tells how it went in a form that can leave the page. */
-  window.outcome = async (name, args) => {
-    try {
-      return { value: await find(name)(...args) };
-    } catch (error) {
-      return { error: plain(error) };
-    }
+  window.outcome = (name, args) => {
+    const settled = (async () => find(name)(...args))().then((value) => ({ value }), (error) => ({ error: plain(error) }));
+    return Promise.race([settled, never()]);
   };
 
   window.plainError = plain;
