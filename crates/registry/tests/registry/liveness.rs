@@ -1,0 +1,221 @@
+//! Pings, vanished machines, ended tokens, shutdown.
+
+use herenow_protocol::{ClientFrame, CloseCode, Hello, ServerFrame, SessionSecret};
+use herenow_registry::{Config, ConnectionId, Identity, Millis};
+
+use crate::harness::*;
+
+#[test]
+fn a_connection_that_was_heard_is_not_pinged() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &[]);
+    for _ in 0..10 {
+        world.advance(9_999);
+        world.registry.handle_heard(world.millis(), ada);
+    }
+    assert_eq!(world.pings(ada), 0);
+    world.advance(9_999);
+    assert_eq!(world.pings(ada), 0);
+    world.advance(1);
+    assert_eq!(world.pings(ada), 1);
+    assert_eq!(world.take(ada), [ServerFrame::Tick {}]);
+}
+
+#[test]
+fn one_that_answers_pings_stays_for_good() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &["lobby"]);
+    world.advance(3_600_000);
+    assert_eq!(world.close_of(ada), None);
+    assert_eq!(world.pings(ada), 360);
+    assert_eq!(world.users("lobby"), ["ada"]);
+}
+
+#[test]
+fn one_that_is_silent_is_given_up_after_two_pings_and_two_intervals() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &[]);
+    world.vanish(ada);
+    world.advance(19_999);
+    assert_eq!(world.pings(ada), 2);
+    assert_eq!(world.close_of(ada), None);
+    world.advance(1);
+    assert_eq!(world.close_code(ada), Some(CloseCode::Silent));
+}
+
+#[test]
+fn an_answer_at_the_last_moment_saves_it() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &[]);
+    world.vanish(ada);
+    world.advance(19_999);
+    world.registry.handle_heard(world.millis(), ada);
+    world.revive(ada);
+    world.advance(60_000);
+    assert_eq!(world.close_of(ada), None);
+}
+
+/// Whenever a machine vanishes, and whatever it did before, it is timed out within
+/// `2 × ping_interval + grace + 1 s`, and never before the grace is over.
+#[test]
+fn a_vanished_machine_is_timed_out_within_the_bound() {
+    for (ping_interval_ms, grace_ms) in [(10_000, 10_000), (2_000, 1_000), (333, 77)] {
+        for active_ms in [0, 1, 499, 5_000, 9_999, 10_001, 15_500, 37_123] {
+            let mut world = World::with(Config { ping_interval_ms, grace_ms, ..Config::default() });
+            let watcher = world.client("watcher", 9, &[]);
+            world.snapshot(watcher, "lobby");
+            let ada = world.client("ada", 1, &["lobby"]);
+            world.advance(active_ms);
+            world.take(watcher);
+            world.vanish(ada);
+            let vanished_at = world.now;
+            while world.take(watcher).iter().all(|frame| !matches!(frame, ServerFrame::Diff { .. })) {
+                world.advance(1);
+                assert!(world.now - vanished_at <= 2 * ping_interval_ms + grace_ms + 1_000, "too late");
+            }
+            assert!(world.now - vanished_at > grace_ms, "too early");
+            assert!(world.users("lobby").is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_node_that_stood_still_asks_before_it_gives_anybody_up() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &["lobby"]);
+    world.vanish(ada);
+    // Nothing ran for a minute; the pongs are still to be read.
+    world.now += 60_000;
+    world.advance(0);
+    assert_eq!(world.pings(ada), 1);
+    assert_eq!(world.close_of(ada), None);
+    world.registry.handle_heard(world.millis(), ada);
+    world.revive(ada);
+    world.advance(60_000);
+    assert_eq!(world.close_of(ada), None);
+}
+
+#[test]
+fn a_clock_that_goes_back_stands_still() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &["lobby"]);
+    world.advance(5_000);
+    world.now -= 4_000;
+    world.set(ada, "lobby", "happy");
+    world.disconnect(ada);
+    world.advance(4_000 + 9_999);
+    assert_eq!(world.users("lobby"), ["ada"]);
+    world.advance(1);
+    assert!(world.users("lobby").is_empty());
+}
+
+fn client_until(world: &mut World, expires_at: u64) -> ConnectionId {
+    let connection = world.connect();
+    let hello = Hello {
+        client_id: APPLICATION.into(),
+        token: None,
+        session: SessionSecret(1),
+        attempt: 1,
+        joined: vec!["lobby".into()],
+    };
+    let who = Identity { expires_at: Some(Millis(expires_at)), ..identity("ada") };
+    world.registry.handle_hello(world.millis(), connection, hello, who);
+    world.drain();
+    connection
+}
+
+#[test]
+fn a_token_that_ended_closes_the_connection_30_s_later() {
+    let mut world = World::new();
+    let ends = world.now + 100_000;
+    let ada = client_until(&mut world, ends);
+    world.advance(129_999);
+    assert_eq!(world.close_of(ada), None);
+    world.advance(1);
+    assert_eq!(world.close_of(ada), Some((CloseCode::Unauthorized, "token_expired")));
+    // The session is lost, not gone: another token resumes it.
+    world.advance(9_999);
+    let (_, welcome) = world.client_again("ada", 1, 2, &["lobby"]);
+    assert!(!welcome.joined[0].fresh);
+}
+
+#[test]
+fn a_fresh_token_prolongs_the_connection() {
+    let mut world = World::new();
+    let ends = world.now + 100_000;
+    let ada = client_until(&mut world, ends);
+    world.advance(120_000);
+    let later = Identity { expires_at: Some(Millis(ends + 50_000)), ..identity("ada") };
+    world.registry.handle_token(world.millis(), ada, 1, Ok(later));
+    world.advance(59_999);
+    assert_eq!(world.close_of(ada), None);
+    world.registry.handle_token(world.millis(), ada, 2, Ok(identity("ada")));
+    world.advance(600_000);
+    assert_eq!(world.close_of(ada), None);
+}
+
+#[test]
+fn a_refused_token_does_not_prolong_it() {
+    let mut world = World::new();
+    let ends = world.now + 1_000;
+    let ada = client_until(&mut world, ends);
+    let other = Identity { expires_at: Some(Millis(ends + 50_000)), ..identity("bob") };
+    world.registry.handle_token(world.millis(), ada, 1, Ok(other));
+    world.advance(31_000);
+    assert_eq!(world.close_of(ada), Some((CloseCode::Unauthorized, "token_expired")));
+}
+
+#[test]
+fn a_shutdown_sends_everybody_away_at_different_times() {
+    let mut world = World::new();
+    let clients: Vec<_> = (0..50).map(|n| world.client(&format!("u{n}"), n, &["lobby"])).collect();
+    let early = world.connect();
+    world.registry.handle_shutdown(world.millis(), 5_000);
+    world.drain();
+    let mut times = Vec::new();
+    for client in &clients {
+        let frames = world.take(*client);
+        let [ServerFrame::GoingAway { reconnect_in_ms }] = frames.as_slice() else {
+            panic!("got {frames:?}")
+        };
+        assert!(*reconnect_in_ms <= 5_000);
+        times.push(*reconnect_in_ms);
+    }
+    times.sort_unstable();
+    times.dedup();
+    assert!(times.len() > 40);
+    // One that says hello now is sent away too, after its welcome.
+    assert_eq!(world.take(early), []);
+    world.hello(early, "early", 900, 1, &[]);
+    let frames = world.take(early);
+    assert!(matches!(frames.as_slice(), [ServerFrame::Welcome(_), ServerFrame::GoingAway { .. }]));
+    // Nobody was closed, and nobody left.
+    assert!(clients.iter().all(|client| world.close_of(*client).is_none()));
+    assert_eq!(world.users("lobby").len(), 50);
+}
+
+#[test]
+fn connections_are_counted() {
+    let mut world = World::new();
+    assert_eq!(world.registry.connections(), 0);
+    let ada = world.client("ada", 1, &[]);
+    let new = world.connect();
+    assert_eq!(world.registry.connections(), 2);
+    world.disconnect(new);
+    world.bye(ada);
+    assert_eq!(world.registry.connections(), 0);
+    // What is said on a socket that is gone is nobody's.
+    world.say(ada, vec![ClientFrame::Bye {}]);
+    world.hello(ada, "ada", 1, 1, &[]);
+    assert_eq!(world.take(ada), []);
+}
+
+#[test]
+fn nothing_is_left_to_do_when_everybody_is_gone() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &["lobby"]);
+    world.snapshot(ada, "lobby");
+    world.bye(ada);
+    world.advance(60_000);
+    assert_eq!(world.registry.poll_timeout(), None);
+}

@@ -1,0 +1,79 @@
+//! What HTTP asks.
+
+use crate::harness::*;
+
+#[test]
+fn reads_see_what_was_acknowledged() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &[]);
+    world.join(ada, "lobby");
+    assert_eq!(world.users("lobby"), ["ada"]);
+    assert_eq!(world.registry.count(APPLICATION, "lobby"), 1);
+    assert_eq!(world.registry.user_channels(APPLICATION, "ada"), ["lobby"]);
+    world.set(ada, "lobby", "happy");
+    assert_eq!(world.registry.attributes(APPLICATION, "lobby", "ada"), moods("happy"));
+    world.leave(ada, "lobby");
+    assert!(world.users("lobby").is_empty());
+    assert_eq!(world.registry.count(APPLICATION, "lobby"), 0);
+    assert!(world.registry.user_channels(APPLICATION, "ada").is_empty());
+    assert!(world.registry.attributes(APPLICATION, "lobby", "ada").is_empty());
+}
+
+#[test]
+fn users_come_in_pages_ordered_by_id() {
+    let mut world = World::new();
+    for n in [3, 1, 4, 0, 2] {
+        world.client(&format!("u{n}"), n, &["lobby"]);
+    }
+    let page = |after: Option<&str>, limit| {
+        let page = world.registry.users(world.millis(), APPLICATION, "lobby", after, limit);
+        assert_eq!(page.count, 5);
+        (page.users.into_iter().map(|member| member.user).collect::<Vec<_>>(), page.next)
+    };
+    assert_eq!(page(None, 2), (vec!["u0".into(), "u1".into()], Some("u1".into())));
+    assert_eq!(page(Some("u1"), 2), (vec!["u2".into(), "u3".into()], Some("u3".into())));
+    assert_eq!(page(Some("u3"), 2), (vec!["u4".into()], None));
+    assert_eq!(page(Some("u2"), 2), (vec!["u3".into(), "u4".into()], None));
+    assert_eq!(page(Some("u17"), 1), (vec!["u2".into()], Some("u2".into())), "one who has left since");
+    assert_eq!(page(Some("z"), 2), (vec![], None));
+    assert_eq!(page(None, 0), (vec!["u0".into()], Some("u0".into())));
+    assert_eq!(page(None, usize::MAX).0.len(), 5);
+}
+
+#[test]
+fn channels_of_a_user_are_sorted() {
+    let mut world = World::new();
+    world.client("ada", 1, &["c", "a", "__proto__", "b"]);
+    assert_eq!(world.registry.user_channels(APPLICATION, "ada"), ["__proto__", "a", "b", "c"]);
+    assert!(world.registry.user_channels("other", "ada").is_empty());
+}
+
+#[test]
+fn users_say_how_long_the_store_settles() {
+    let mut world = World::new();
+    let settles =
+        |world: &World| world.registry.users(world.millis(), APPLICATION, "lobby", None, 1).settles_in_ms;
+    assert_eq!(settles(&world), 10_000);
+    world.advance(9_999);
+    assert_eq!(settles(&world), 1);
+    world.advance(1);
+    assert_eq!(settles(&world), 0);
+}
+
+#[test]
+fn each_seed_is_an_epoch_of_its_own() {
+    use herenow_protocol::Encoding;
+    use herenow_registry::{Config, Millis, Registry};
+    let mut epochs = Vec::new();
+    for seed in 0..20 {
+        let mut world = World::new();
+        world.registry = Registry::new(Config::default(), seed, Millis(world.now));
+        let connection = world.connect_as(Encoding::Json);
+        world.hello(connection, "ada", 1, 1, &[]);
+        world.take(connection);
+        epochs.push(world.snapshot(connection, "lobby").epoch);
+    }
+    epochs.sort_unstable();
+    epochs.dedup();
+    assert_eq!(epochs.len(), 20);
+}
