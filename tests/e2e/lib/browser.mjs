@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 
 import { chromium as playwright } from "playwright-core";
 
-import { atEnd } from "./cleanup.mjs";
+import { atEnd, atFileEnd } from "./cleanup.mjs";
 import { chromium } from "./paths.mjs";
 
 const FLAGS = [
@@ -19,23 +19,34 @@ const TIMEOUT_MS = 20_000;
 
 let launched;
 
-/** Launches a browser. `args` come after the usual flags; the other options are Playwright's. */
-export async function launch({ args = [], ...options } = {}) {
+async function start({ args = [], ...options } = {}) {
   if (!existsSync(chromium)) {
     throw new Error(`there is no Chromium at ${chromium}: install one (Debian: apt-get install chromium) or set CHROME_BIN`);
   }
-  const started = await playwright.launch({ executablePath: chromium, args: [...FLAGS, ...args], ...options });
+  return playwright.launch({ executablePath: chromium, args: [...FLAGS, ...args], ...options });
+}
+
+/** Launches a browser. `args` come after the usual flags; the other options are Playwright's. */
+export async function launch(options) {
+  const started = await start(options);
   atEnd(() => started.close());
   return started;
 }
 
 /** The file's own browser. */
-export const browser = () => (launched ??= launch());
+export function browser() {
+  launched ??= start().then((started) => {
+    atFileEnd(() => started.close());
+    return started;
+  });
+  return launched;
+}
 
 /** A context: the cookies and the storage of one user. */
 export async function openContext(options) {
   const context = await (await browser()).newContext(options);
   context.setDefaultTimeout(TIMEOUT_MS);
+  atEnd(() => context.close());
   return context;
 }
 

@@ -1,15 +1,18 @@
-// Ends what a test file started: in order when its tests are over, by force when the process ends before.
+// Ends what a test started when that test is over, and what a file started when its tests are; by force when the
+// process ends before.
 
-import { after } from "node:test";
+import { after, afterEach, beforeEach } from "node:test";
 
-const ends = new Set();
+const ofFile = [];
+const ofTest = [];
 const forced = new Set();
+let depth = 0;
 
-/** `end` (may be asynchronous) runs when all tests of the file are over; the last that was registered runs first. */
-export function atEnd(end) {
-  ends.add(end);
-  return end;
-}
+/** `end` (may be asynchronous) runs when the test that runs now is over; outside a test, when all of the file are. */
+export const atEnd = (end) => void (depth > 0 ? ofTest : ofFile).push(end);
+
+/** `end` (may be asynchronous) runs when all tests of the file are over. */
+export const atFileEnd = (end) => void ofFile.push(end);
 
 /** `end` (synchronous) runs when the process exits. Gives a function that forgets it. */
 export function atExit(end) {
@@ -17,18 +20,28 @@ export function atExit(end) {
   return () => forced.delete(end);
 }
 
-after(async () => {
+/** The last that was registered runs first. */
+async function run(ends) {
   const errors = [];
-  for (const end of [...ends].reverse()) {
+  for (const end of ends.splice(0).reverse()) {
     try {
       await end();
     } catch (error) {
       errors.push(error);
     }
   }
-  ends.clear();
   if (errors.length > 0) throw new AggregateError(errors, "something could not be ended in order");
+}
+
+// Hooks of the file run around subtests too.
+beforeEach(() => {
+  depth += 1;
 });
+afterEach(async () => {
+  depth -= 1;
+  if (depth === 0) await run(ofTest);
+});
+after(() => run(ofFile));
 
 process.on("exit", () => {
   for (const end of forced) end();

@@ -16,8 +16,8 @@
 //     await untilEvents(ann, channel, [["join", await userId(bob)]]);
 //   });
 //
-// What is started (servers, browsers, folders) is ended by itself when the file's tests are over: by pid, also after
-// a failure. A page lives until then unless the test closes it: `page.close()`, or `page.context().close()`.
+// What a test starts (pages, servers, sockets) is ended by itself when that test is over, what is started outside a
+// test (in `before`) when all of the file are: by pid, also after a failure.
 //
 // server.mjs   startServer({port, flags, env, www}) → server
 //                flags: {grace: "2s", "allowed-origin": ["http://a", "http://b"]}; `--listen` and `--www` are added

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 
 import WebSocket from "ws";
 
-import { atExit } from "./cleanup.mjs";
+import { atEnd } from "./cleanup.mjs";
 import { until } from "./until.mjs";
 
 /** A guest's token, made here: whoever knows the secret is that guest. */
@@ -17,18 +17,15 @@ export const guestToken = () => `guest.${randomBytes(24).toString("base64url")}`
  */
 export async function openRaw(server, { protocol = "herenow.v1.json", origin, token = guestToken(), hello = {} } = {}) {
   const socket = new WebSocket(`${server.url.replace("http", "ws")}/v1/connect`, protocol ? [protocol] : [], { origin });
-  const forget = atExit(() => socket.terminate());
+  atEnd(() => socket.terminate());
   const frames = [];
   socket.on("message", (data) => frames.push(...JSON.parse(data.toString())));
   const closed = new Promise((settle) =>
-    socket.once("close", (code, reason) => {
-      forget();
-      settle({ code, reason: reason.toString() });
-    }),
+    socket.once("close", (code, reason) => settle({ code, reason: reason.toString() })),
   );
   await new Promise((settle, reject) => {
     socket.once("open", settle);
-    socket.once("error", reject);
+    socket.on("error", reject);
   });
   const send = (list) => socket.send(JSON.stringify(list));
   const raw = {

@@ -3,7 +3,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { atEnd } from "./cleanup.mjs";
+import { atFileEnd } from "./cleanup.mjs";
 import { inPage } from "./in-page.mjs";
 import { app, scratch } from "./paths.mjs";
 
@@ -43,7 +43,7 @@ export function siteFolder() {
   if (!existsSync(installed)) throw new Error("the tarball is not installed: run `node scripts/pack.mjs` first");
   mkdirSync(scratch, { recursive: true });
   folder = mkdtempSync(join(scratch, "www-"));
-  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  atFileEnd(() => rmSync(folder, { recursive: true, force: true }));
   cpSync(installed, join(folder, "node_modules", "herenow"), { recursive: true });
   writeFileSync(join(folder, "page.html"), page);
   return folder;
