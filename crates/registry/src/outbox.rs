@@ -121,7 +121,7 @@ impl Outboxes {
 
     /// Whether a piece of a snapshot or of catching up may be queued.
     pub(crate) fn has_bulk_room(&self, connection: ConnectionId) -> bool {
-        self.boxes.get(&connection).is_some_and(|outbox| !outbox.over && outbox.bulk_bytes < BULK_ROOM_BYTES)
+        self.boxes.get(&connection).is_some_and(Outbox::has_bulk_room)
     }
 
     /// Queues a piece of a snapshot or of catching up.
@@ -138,21 +138,22 @@ impl Outboxes {
         }
     }
 
-    /// Notes whether something waits for a connection to read. `progressed`: it got some of that just now.
-    /// Since when it reads nothing, if so.
+    /// Notes whether something waits until a connection has read more. `progressed`: it got some of that just now.
     pub(crate) fn note_blocked(
         &mut self,
         now: Millis,
         connection: ConnectionId,
         blocked: bool,
         progressed: bool,
-    ) -> Option<Millis> {
-        let outbox = self.boxes.get_mut(&connection)?;
-        outbox.blocked_since = match outbox.blocked_since {
-            Some(since) if blocked && !progressed => Some(since),
-            Some(_) | None => blocked.then_some(now),
-        };
-        outbox.blocked_since
+    ) {
+        let Some(outbox) = self.boxes.get_mut(&connection) else { return };
+        let since = outbox.blocked_since.filter(|_| !progressed).unwrap_or(now);
+        outbox.blocked_since = blocked.then_some(since);
+    }
+
+    /// Since when something waits for a connection that has not read enough.
+    pub(crate) fn blocked_since(&self, connection: ConnectionId) -> Option<Millis> {
+        self.boxes.get(&connection)?.blocked_since
     }
 
     /// A connection that must be closed, since it reads none of its answers.
@@ -201,5 +202,12 @@ impl Outbox {
             }
         }
         self.over = self.over && self.counted_bytes > DRAINED_BYTES;
+        if self.has_bulk_room() {
+            self.blocked_since = None;
+        }
+    }
+
+    const fn has_bulk_room(&self) -> bool {
+        !self.over && self.bulk_bytes < BULK_ROOM_BYTES
     }
 }

@@ -1,6 +1,6 @@
 //! The roster of one observed channel, made from transitions, with what its observers still have to be told.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -75,8 +75,9 @@ pub(super) struct Mirror {
     pub(super) scheduled: bool,
     /// Since when nobody observes, as a number that the fan-out gives.
     pub(super) idle: Option<u64>,
-    /// Bounded by the connections of the node, each of which observes a bounded number of channels.
-    observers: HashMap<ConnectionId, Observer>,
+    /// Bounded by the connections of the node, each of which observes a bounded number of channels. Ordered, so that
+    /// the same history always gives the same outputs.
+    observers: BTreeMap<ConnectionId, Observer>,
     pages: PerEncoding<Arc<Pages>>,
     piece: PerEncoding<Piece>,
 }
@@ -93,7 +94,7 @@ impl Mirror {
             flushed_slot: None,
             scheduled: false,
             idle: None,
-            observers: HashMap::new(),
+            observers: BTreeMap::new(),
             pages: PerEncoding::none(),
             piece: PerEncoding::none(),
         }

@@ -49,14 +49,6 @@ struct Reader {
     awake: bool,
 }
 
-/// Whether a connection reads what it is to be told.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress {
-    pub(crate) connection: ConnectionId,
-    /// Since when nothing could be queued; `None` if there is nothing or there is room.
-    pub(crate) blocked_since: Option<Millis>,
-}
-
 impl Fanout {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
@@ -200,23 +192,21 @@ impl Fanout {
         }
     }
 
-    /// Flushes what is due, then catches up who has room.
-    pub(crate) fn work(&mut self, moment: Moment, outboxes: &mut Outboxes) -> Vec<Progress> {
+    /// Flushes what is due, then catches up who has room. Gives back the connections that it looked at.
+    pub(crate) fn work(&mut self, moment: Moment, outboxes: &mut Outboxes) -> Vec<ConnectionId> {
         for channel in self.schedule.take_due(moment.now) {
             self.flush(moment.now, &channel, outboxes);
         }
         let awake = std::mem::take(&mut self.awake);
-        awake.into_iter().filter_map(|connection| self.pump(moment, connection, outboxes)).collect()
+        for connection in &awake {
+            self.pump(moment, *connection, outboxes);
+        }
+        awake
     }
 
     /// Takes the turns of one connection for as long as it has room.
-    fn pump(
-        &mut self,
-        moment: Moment,
-        connection: ConnectionId,
-        outboxes: &mut Outboxes,
-    ) -> Option<Progress> {
-        let reader = self.readers.get_mut(&connection)?;
+    fn pump(&mut self, moment: Moment, connection: ConnectionId, outboxes: &mut Outboxes) {
+        let Some(reader) = self.readers.get_mut(&connection) else { return };
         reader.awake = false;
         let mut turn = 0;
         let mut progressed = false;
@@ -236,8 +226,7 @@ impl Fanout {
                 Step::Waits => turn += 1,
             }
         }
-        let blocked_since = outboxes.note_blocked(moment.now, connection, blocked, progressed);
-        Some(Progress { connection, blocked_since })
+        outboxes.note_blocked(moment.now, connection, blocked, progressed);
     }
 
     /// When [`Fanout::work`] or [`Fanout::handle_timeout`] has something to do next.

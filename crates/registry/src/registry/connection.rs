@@ -1,6 +1,6 @@
 //! One socket: what it has said, whether it lives, how it ends.
 
-use herenow_protocol::{CloseCode, HELLO_TIMEOUT_MS, ServerFrame};
+use herenow_protocol::{CloseCode, HELLO_TIMEOUT_MS, SLOW_READER_MS, ServerFrame};
 
 use super::Registry;
 use crate::sessions::SessionId;
@@ -112,7 +112,8 @@ impl Registry {
     }
 
     pub(super) fn check_slow(&mut self, now: Millis, connection: ConnectionId) {
-        if !self.outboxes.has_bulk_room(connection) {
+        let blocked_since = self.outboxes.blocked_since(connection);
+        if blocked_since.is_some_and(|since| now.since(since) >= SLOW_READER_MS) {
             self.close(now, connection, CloseCode::TooSlow, "does not read what it is sent");
         }
     }

@@ -181,9 +181,9 @@ impl Registry {
             self.close(now, connection, CloseCode::TooSlow, "does not read its answers");
         }
         let moment = Moment { now, epoch: self.store.epoch(), settles_in_ms: self.settles_at.since(now) };
-        for progress in self.fanout.work(moment, &mut self.outboxes) {
-            let timer = Timer::Slow(progress.connection);
-            match progress.blocked_since {
+        for connection in self.fanout.work(moment, &mut self.outboxes) {
+            let timer = Timer::Slow(connection);
+            match self.outboxes.blocked_since(connection) {
                 Some(since) => self.timers.set(timer, since.plus(SLOW_READER_MS)),
                 None => self.timers.clear(timer),
             }

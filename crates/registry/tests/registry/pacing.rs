@@ -174,3 +174,37 @@ fn more_than_a_tick_may_hold_is_told_before_it_ends() {
     world.settle();
     assert_eq!(world.told(watcher, "lobby").len(), 4_200 - 4_097);
 }
+
+/// A simulation must be able to play a history again.
+#[test]
+fn the_same_history_gives_the_same_outputs() {
+    let play = || {
+        let mut world = World::new();
+        let members: Vec<_> = (0..30).map(|n| world.client(&format!("u{n}"), n, &["a", "b"])).collect();
+        for member in &members {
+            for channel in ["a", "b"] {
+                world.deliver(
+                    *member,
+                    vec![ClientFrame::Observe { id: 1, channel: channel.into(), from: None }],
+                );
+            }
+        }
+        let mut outputs = Vec::new();
+        let mut poll = |world: &mut World| {
+            outputs.extend(std::iter::from_fn(|| world.registry.poll_output(world.millis())));
+        };
+        poll(&mut world);
+        for member in &members {
+            world.deliver(*member, vec![ClientFrame::Leave { id: 2, channel: "a".into() }]);
+        }
+        poll(&mut world);
+        world.registry.handle_shutdown(world.millis(), 1_000);
+        world.now += 20_000;
+        world.registry.handle_timeout(world.millis());
+        poll(&mut world);
+        outputs
+    };
+    let first = play();
+    assert!(first.len() > 100);
+    assert!(first == play(), "the outputs differ");
+}

@@ -249,3 +249,24 @@ fn a_slow_reader_delays_nobody() {
         assert_eq!(view.diffs, 1);
     }
 }
+
+#[test]
+fn each_time_that_a_reader_is_slow_it_has_30_s() {
+    let mut traffic = Traffic::new(20);
+    let (slow, _) = traffic.watcher(900);
+    for _ in 0..3 {
+        // It is full for 20 s, then loses interest and drains: nothing waits for it any more.
+        traffic.world.stall(slow);
+        traffic.go(20);
+        traffic.world.advance(20_000);
+        let id = traffic.world.id();
+        traffic.world.say(slow, vec![ClientFrame::Unobserve { id, channel: "lobby".into() }]);
+        traffic.world.unstall(slow);
+        traffic.world.take(slow);
+        let mut view = Watcher::default();
+        view.apply_all(traffic.world.observe(slow, "lobby", None));
+        traffic.assert_exact(slow, &mut view);
+    }
+    traffic.world.advance(60_000);
+    assert_eq!(traffic.world.close_of(slow), None);
+}
