@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { call, channelName, failure, openPage, record, startServer, until, userId, users } from "./lib/harness.mjs";
+import { call, channelName, failure, openPage, openRaw, record, startServer, until, userId, users } from "./lib/harness.mjs";
 
 const CACHE_MS = 3_000;
 
@@ -166,6 +166,23 @@ test("starting to observe empties the entry, and after the last listener the ser
   await call(other, "leavePresenceChannel", { channel });
   assert.deepEqual(await users(page, channel), []);
   assert.equal(seen.requests, 1);
+});
+
+test("a channel of more members than fit in one answer is listed completely, and counted", async () => {
+  const channel = channelName();
+  const page = await openPage(server);
+  const me = await userId(page);
+  await call(page, "joinPresenceChannel", { channel });
+  const ids = [me];
+  // 1,000 are in one answer. Ten at a time say hello.
+  for (let round = 0; round < 101; round += 1) {
+    const members = await Promise.all(Array.from({ length: 10 }, () => openRaw(server, { hello: { joined: [channel] } })));
+    ids.push(...members.map(({ user }) => user));
+  }
+  const seen = watch(page, channel);
+  assert.deepEqual(await users(page, channel), ids.sort());
+  assert.equal(seen.requests, 2);
+  assert.deepEqual(await call(page, "getPresenceChannelCount", { channel }), { count: ids.length });
 });
 
 test("a failed read is not kept", async () => {

@@ -13,10 +13,12 @@ import {
   launch,
   openClient,
   openPage,
+  record,
   recordStates,
   silentServer,
   startServer,
   until,
+  untilEvents,
   userId,
 } from "./lib/harness.mjs";
 
@@ -68,6 +70,25 @@ test("after a trap init starts a new instance; the old membership times out", as
   await call(page, "joinPresenceChannel", { channel: after });
   assert.deepEqual(await freshUsers(server, after), [id]);
   await until(async () => (await freshUsers(server, before)).length === 0, { what: "no ghost is left" });
+});
+
+test("a trapped instance is never called again: not by its socket, its timers, or the page's events", async () => {
+  const page = await openPage(server, { context: await small.newContext() });
+  const other = await openPage(server);
+  const [old, fresh] = [channelName("old"), channelName("fresh")];
+  await record(page, old);
+  await trap(page);
+  // What happens in the old channel reaches the page at most over the old socket.
+  const stir = () => page.evaluate(() => ["online", "pageshow", "resume"].forEach((type) => dispatchEvent(new Event(type))));
+  await call(other, "joinPresenceChannel", { channel: old });
+  await stir();
+  await call(page, "init");
+  await record(page, fresh);
+  await call(other, "leavePresenceChannel", { channel: old });
+  await stir();
+  await call(other, "joinPresenceChannel", { channel: fresh });
+  await untilEvents(page, fresh, [["join", await userId(other)]]);
+  await untilEvents(page, old, []);
   assert.deepEqual(await page.evaluate(() => window.errors), []);
 });
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { before, test } from "node:test";
 
 import { addFile, call, channelName, failure, freshUsers, openPage, siteFolder, startServer, userId } from "./lib/harness.mjs";
-import { ENTRY, head } from "./lib/site.mjs";
+import { ENTRY, head, pageOf } from "./lib/site.mjs";
 
 const WASM = "/node_modules/herenow/pkg/herenow_bg.wasm";
 
@@ -135,6 +135,38 @@ test("the tarball has no dependency and no script, and its exports lead to files
   }
   for (const licence of ["LICENSE-MIT", "LICENSE-APACHE"]) assert.ok(readFileSync(join(folder, licence)).length > 500);
   assert.equal(manifest.license, "(MIT OR Apache-2.0)");
+});
+
+test("a page whose policy forbids eval is served, with nothing but wasm-unsafe-eval", async () => {
+  const policy = "default-src 'none'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'; connect-src 'self'; img-src data:";
+  const meta = `<meta http-equiv="Content-Security-Policy" content="${policy}">`;
+  const page = await openPage(server, { path: addFile("policy.html", pageOf(meta)) });
+  const channel = channelName();
+  await call(page, "joinPresenceChannel", { channel });
+  assert.deepEqual(await freshUsers(server, channel), [await userId(page)]);
+  assert.deepEqual(await page.evaluate(() => window.errors), []);
+});
+
+test("a module worker is a client too, without localStorage or a document", async () => {
+  const channel = channelName();
+  const script = `
+    import { init, joinPresenceChannel } from ${JSON.stringify(ENTRY)};
+    const { id } = await init();
+    await joinPresenceChannel({ channel: ${JSON.stringify(channel)} });
+    postMessage(id);
+  `;
+  const path = addFile("worker.js", script);
+  const page = await openPage(server);
+  const id = await page.evaluate(
+    (url) =>
+      new Promise((settle) => {
+        window.worker = new Worker(url, { type: "module" });
+        window.worker.onmessage = ({ data }) => settle(data);
+        window.worker.onerror = ({ message }) => settle(message);
+      }),
+    path,
+  );
+  assert.deepEqual(await freshUsers(server, channel), [id]);
 });
 
 /** Runs a script as a module in the folder where the package is installed. Resolves to what it printed. */

@@ -26,7 +26,9 @@ export const head = `<!doctype html>
 </script>
 `;
 
-const page = `${head}<script>(${inPage})();</script>
+/** The test page, with `more` in its head. */
+export const pageOf = (more = "") => `${head}${more}
+<script>(${inPage})();</script>
 <script type="module">
   import * as herenow from "herenow";
   window.herenow = herenow;
@@ -45,7 +47,7 @@ export function siteFolder() {
   folder = mkdtempSync(join(scratch, "www-"));
   atFileEnd(() => rmSync(folder, { recursive: true, force: true }));
   cpSync(installed, join(folder, "node_modules", "herenow"), { recursive: true });
-  writeFileSync(join(folder, "page.html"), page);
+  writeFileSync(join(folder, "page.html"), pageOf());
   return folder;
 }
 
