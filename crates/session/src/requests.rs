@@ -29,6 +29,7 @@ impl Session {
             ServerFrame::Membership(granted) => {
                 if let Some(channel) = self.channels.get_mut(&granted.channel)
                     && granted.fresh
+                    && channel.membership.server == Known::Present
                 {
                     channel.joined(true, self.config.restore_attributes, &mut self.outbox);
                 }

@@ -261,3 +261,77 @@ fn bad_attributes_are_refused_at_once() {
     assert_eq!(client.code(too_many), Some(Code::TooLarge));
     assert_eq!(client.frames(), []);
 }
+
+#[test]
+fn a_newer_set_replaces_one_in_flight_that_was_lost_or_came_too_fast() {
+    for lost in [true, false] {
+        let mut client = Client::joined();
+        let first = client.set("lobby", "one");
+        let frames = client.frames();
+        let second = client.set("lobby", "two");
+        assert_eq!(client.frames(), []);
+        if lost {
+            client.cut();
+            client.reopen();
+            client.welcome(&[("lobby", false)]);
+        } else {
+            client.error(&frames[0], Code::RateLimited, Some(100));
+            client.advance(100);
+        }
+        let frames = client.frames();
+        assert_eq!(short(&frames), ["set lobby two"]);
+        client.ok(&frames[0]);
+        assert_eq!(client.stored(first), Some(mood("two")));
+        assert_eq!(client.stored(second), Some(mood("two")));
+    }
+}
+
+#[test]
+fn a_newer_set_that_runs_out_of_time_leaves_the_restored_attributes() {
+    let mut client = with_attributes(Client::restoring());
+    client.cut();
+    let newer = client.set("lobby", "sad");
+    client.reopen();
+    client.welcome(&[("lobby", true)]);
+    assert_eq!(short(&client.frames()), ["set lobby sad"]);
+    client.advance(10_000);
+    assert_eq!(client.code(newer), Some(Code::Timeout));
+    assert_eq!(short(&client.frames()), ["unobserve ?", "set lobby happy"]);
+
+    let mut client = with_attributes(Client::restoring());
+    client.cut();
+    let newer = client.set("lobby", "sad");
+    client.reopen();
+    client.welcome(&[("lobby", true)]);
+    let frames = client.frames();
+    client.error(&frames[0], Code::RateLimited, Some(20_000));
+    client.advance(10_000);
+    client.tick();
+    assert_eq!(client.code(newer), Some(Code::Timeout));
+    client.frames();
+    client.advance(10_000);
+    assert_eq!(short(&client.frames()), ["set lobby happy"]);
+}
+
+#[test]
+fn a_membership_given_up_while_offline_takes_its_attributes_along() {
+    let mut client = with_attributes(Client::restoring());
+    client.cut();
+    client.leave("lobby");
+    client.join("lobby");
+    client.reopen();
+    client.welcome(&[("lobby", true)]);
+    assert_eq!(client.frames(), []);
+}
+
+#[test]
+fn a_set_waits_for_the_join_that_follows_a_leave() {
+    let mut client = Client::joined();
+    client.leave("lobby");
+    let leave = client.frames();
+    client.join("lobby");
+    client.set("lobby", "happy");
+    assert_eq!(client.frames(), []);
+    client.ok(&leave[0]);
+    assert_eq!(short(&client.frames()), ["join lobby", "set lobby happy"]);
+}

@@ -178,3 +178,19 @@ fn a_probe_never_names_a_channel_in_use() {
     client.advance(10_000);
     assert!(short(&client.frames()).contains(&"unobserve ???".into()));
 }
+
+#[test]
+fn a_join_after_a_leave_falls_back_to_the_leave() {
+    let mut client = Client::joined();
+    client.cut();
+    client.leave("lobby");
+    let joined = client.join("lobby");
+    while client.result(joined).is_none() {
+        client.advance(100);
+    }
+    client.observe("a");
+    while client.socket.is_none() {
+        client.advance(100);
+    }
+    assert_eq!(short(&client.open()), ["hello ", "observe a"]);
+}

@@ -152,3 +152,13 @@ fn names_that_mean_something_elsewhere_are_names() {
     client.diff(6, 7, vec![leave("__proto__")]);
     assert_eq!(client.events(), ["+__proto__", "+constructor", "+👋", "-__proto__"]);
 }
+
+#[test]
+fn a_diff_between_the_pages_of_a_snapshot_is_ignored() {
+    let mut client = Client::observing(&[("ann", "")]);
+    client.hear(ServerFrame::Snapshot(page(EPOCH, 9, 0, &[("ann", "")], true)));
+    client.diff(5, 6, vec![leave("ann")]);
+    client.hear(ServerFrame::Snapshot(page(EPOCH, 9, 0, &[], false)));
+    assert_eq!(client.events(), [""; 0]);
+    assert_eq!(client.roster().unwrap(), ["ann="]);
+}

@@ -140,8 +140,10 @@ fn observing_anew_begins_with_a_snapshot_of_its_own() {
     let unobserve = client.frames();
     let observed = client.observe("lobby");
     assert_eq!(client.frames(), []);
+    client.snapshot(EPOCH, 5, 0, &[("ann", "")]);
     client.diff(5, 6, vec![join("bob")]);
     assert_eq!(client.events(), [""; 0], "what belongs to the observation before is not told");
+    assert_eq!(client.roster(), None);
     client.ok(&unobserve[0]);
     let frames = client.frames();
     assert_eq!(short(&frames), ["observe lobby"]);
@@ -275,4 +277,16 @@ fn events_of_one_message_make_one_batch() {
     }
     let log = client.take();
     assert!(matches!(&log[..], [Output::Events(events)] if events.len() == 3), "{log:?}");
+}
+
+#[test]
+fn an_unobserve_is_done_when_the_connection_is_lost() {
+    let mut client = Client::observing(&[]);
+    client.join("a");
+    let unobserved = client.unobserve("lobby");
+    client.drain();
+    client.cut();
+    assert!(client.is_done(unobserved), "observing does not outlive a connection");
+    assert_eq!(short(&client.frames()), ["unobserve lobby", "join a"]);
+    assert_eq!(short(&client.reopen()), ["hello a"]);
 }

@@ -1,6 +1,6 @@
 //! A server that restarted does not yet know who is there: absences are held back until it has settled.
 
-use herenow_protocol::Epoch;
+use herenow_protocol::{Code, Epoch};
 
 use crate::client::{Client, EPOCH, join, leave, lost, set};
 
@@ -159,4 +159,29 @@ fn a_first_snapshot_of_a_settling_server_is_just_the_beginning() {
     client.diff(1, 2, vec![join("bob")]);
     client.advance(8_000);
     assert_eq!(client.events(), ["+bob"]);
+}
+
+#[test]
+fn attributes_that_are_said_to_be_empty_while_they_are_missing_stay_held() {
+    let mut client = restarted(&[("ann", ""), ("bob", "two"), ("cid", "")]);
+    client.diff(1, 2, vec![set("ann", "")]);
+    assert_eq!(client.events(), NONE);
+    settle(&mut client);
+    assert_eq!(client.events(), ["~ann="]);
+}
+
+#[test]
+fn nothing_held_is_told_while_a_question_has_to_wait() {
+    let mut client = restarted(&[]);
+    client.advance(5_000);
+    client.diff(3, 4, vec![]);
+    let frames = client.frames();
+    client.error(&frames[0], Code::RateLimited, Some(4_000));
+    client.advance(3_999);
+    assert_eq!(client.events(), NONE);
+    client.advance(1);
+    let frames = client.frames();
+    client.diff(1, 4, vec![join("cid")]);
+    client.ok(&frames[0]);
+    assert_eq!(client.events(), ["~!ann", "~!bob"]);
 }
