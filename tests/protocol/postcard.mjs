@@ -95,8 +95,10 @@ const attributes = {
     for (const pair of pairs) for (const text of pair) string.write(out, text);
   },
   // `fromEntries` and not assignment: a key may be `__proto__`.
-  read: (reader) =>
-    Object.fromEntries(Array.from({ length: Number(reader.varint()) }, () => [string.read(reader), string.read(reader)])),
+  read(reader) {
+    const pair = () => [string.read(reader), string.read(reader)];
+    return Object.fromEntries(Array.from({ length: Number(reader.varint()) }, pair));
+  },
 };
 
 const record = (fields, defaults = {}) => ({

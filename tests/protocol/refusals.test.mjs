@@ -40,7 +40,9 @@ for (const encoding of encodings) {
           assert.equal(await refused(key, { channel }), "invalid_argument", `${key} ${channel}`);
         }
       }
-      for (const channel of ["x".repeat(128), "🎲".repeat(32)]) assert.ok((await client.ask("leave", { channel })).ok);
+      for (const channel of ["x".repeat(128), "🎲".repeat(32)]) {
+        assert.ok((await client.ask("leave", { channel })).ok);
+      }
     });
 
     test("too_large: attributes have limits, each one exactly", async () => {
