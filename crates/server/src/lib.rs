@@ -1,7 +1,7 @@
 //! The server of herenow: sockets, HTTP reads, guests and static files around `herenow-registry`.
 //!
 //! [`run`] serves a listener until a future says stop, so that a test can run a whole server on port 0. One task owns
-//! the registry ([`actor`]); each WebSocket is one task ([`socket`]); they meet in a bounded queue one way and in the
+//! the registry (`actor`); each WebSocket is one task (`socket`); they meet in a bounded queue one way and in the
 //! socket's outbox the other.
 
 mod accept;

@@ -1,6 +1,7 @@
 //! `herenow-server`: reads its configuration, binds, says where it listens, and serves until it is told to stop.
 
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use herenow_server::{Config, ConfigError, LogFormat, bind, run, wait_for_stop};
@@ -42,7 +43,10 @@ async fn serve(config: Config) -> Result<(), String> {
 }
 
 fn log_to_stderr(format: LogFormat) {
-    let logs = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::INFO);
+    let logs = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(tracing::Level::INFO);
     match format {
         LogFormat::Text => logs.with_target(false).init(),
         LogFormat::Json => logs.json().init(),

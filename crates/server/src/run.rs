@@ -73,7 +73,7 @@ pub async fn run(
 ) -> Result<(), RunError> {
     let address = listener.local_addr()?;
     let loopback_only = address.ip().is_loopback();
-    warn_if_open(address, loopback_only);
+    warn_if_open(address, loopback_only && config.public_url.is_none());
     let seed = u64::from_ne_bytes(random()?);
     let node = format!("node-{:08x}", u32::from_ne_bytes(random()?));
     tracing::info!(%address, node, "serving");
@@ -116,8 +116,8 @@ async fn drain(app: &App, registry: &mut JoinHandle<()>) -> Result<(), RunError>
     Ok(())
 }
 
-fn warn_if_open(address: SocketAddr, loopback_only: bool) {
-    if !loopback_only {
+fn warn_if_open(address: SocketAddr, only_this_machine: bool) {
+    if !only_this_machine {
         tracing::warn!(
             %address,
             "open mode on an address that others can reach: anybody may enter as a guest, join and read every channel"

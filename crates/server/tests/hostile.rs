@@ -133,6 +133,42 @@ async fn a_slow_reader_is_closed_with_4002_and_nobody_else_waits() {
     assert_eq!(slow.closed().await, 4002);
 }
 
+/// Pings are answered by one writer, requests by another, and the socket is full in the middle of things.
+#[tokio::test]
+async fn answers_to_pings_and_to_requests_do_not_mix_on_a_full_socket() {
+    let server = Server::with(Config { frames_per_second: 0, ..Config::default() }).await;
+    let mut raw = Raw::narrow(&server).await;
+    let hello = format!(r#"[{{"hello":{{"token":"{}","session":"{:032}"}}}}]"#, guest("ann"), 1);
+    raw.send_text(&hello).await;
+    let (rounds, asked) = (10_u64, 1_000_u64);
+    for round in 0..rounds {
+        let asks: Vec<String> = (0..asked)
+            .map(|n| format!(r#"{{"leave":{{"id":{},"channel":"c"}}}}"#, round * asked + n))
+            .collect();
+        raw.send_text(&format!("[{}]", asks.join(","))).await;
+        raw.stream.write_all(&Raw::frame(9, &[b'p'; 100])).await.unwrap();
+    }
+    let (mut answered, mut pongs) = (0, 0);
+    while answered < rounds * asked {
+        let frame = raw.read_frame().await;
+        match frame.opcode {
+            1 => {
+                let frames: serde_json::Value = serde_json::from_slice(&frame.payload).unwrap();
+                for frame in frames.as_array().unwrap().iter().filter(|frame| frame.get("ok").is_some()) {
+                    assert_eq!(frame["ok"]["id"], answered);
+                    answered += 1;
+                }
+            }
+            10 => {
+                assert_eq!(frame.payload, [b'p'; 100]);
+                pongs += 1;
+            }
+            other => panic!("opcode {other}"),
+        }
+    }
+    assert!(pongs > 0);
+}
+
 async fn joined(witness: &mut Client) -> bool {
     let frame = timeout(PATIENCE, witness.next()).await.unwrap();
     matches!(frame, ServerFrame::Diff { transitions, .. } if matches!(transitions[..], [Transition::Join { .. }]))

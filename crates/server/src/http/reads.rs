@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use herenow_protocol::{Attributes, Code, Member, validate_channel, validate_user};
@@ -89,7 +89,9 @@ pub(crate) async fn users(
     let users =
         Users { users: page.users, count: page.count, next: page.next, settles_in_ms: page.settles_in_ms };
     let mut response = json(&users);
-    response.headers_mut().insert(CACHE_CONTROL, USERS_CACHE);
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, USERS_CACHE);
+    headers.append(VARY, HeaderValue::from_static("Authorization"));
     Ok(response)
 }
 

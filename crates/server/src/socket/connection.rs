@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use herenow_protocol::codec::Decoded;
 use herenow_protocol::{ClientFrame, Encoding, Hello};
 use herenow_registry::{ConnectionId, Identity};
+use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::message::{BROKEN, Incoming, Part, join, parts, read};
@@ -42,6 +43,8 @@ pub(crate) struct Connection {
     outgoing: Option<(Outgoing, usize)>,
     /// Whether reading goes first the next time, so that neither direction starves the other.
     read_first: bool,
+    /// Until then the registry needs not hear that the client lives.
+    heard_until: Option<Instant>,
 }
 
 enum Event {
@@ -81,6 +84,7 @@ impl Connection {
             queue: VecDeque::new(),
             outgoing: None,
             read_first: false,
+            heard_until: None,
         }
     }
 
@@ -97,7 +101,9 @@ impl Connection {
         match end {
             End::ByRegistry(closing) => Box::pin(self.say_last(closing)).await,
             End::ByProtocol(closing) => Box::pin(self.say_last(closing)).await,
-            End::ByClient => Box::pin(answer_close(self.socket)).await,
+            End::ByClient => {
+                Box::pin(answer_close(self.socket, self.outgoing.map(|(message, _)| message))).await
+            }
             End::Lost => {}
         }
     }
@@ -112,9 +118,10 @@ impl Connection {
                 Event::Message(Some(Err(error))) => return Err(broken(&error)),
                 Event::Outbox(taken) => {
                     if taken.ping {
-                        // Nothing is on its way out, so this is buffered and does not wait.
+                        // Nothing is on its way out, so this is buffered and does not wait; it is flushed with the
+                        // next message, or an empty one.
                         self.socket.feed(Message::Ping(Bytes::new())).await.map_err(|_| End::Lost)?;
-                        self.outgoing = Some((Outgoing::nothing(), 0));
+                        self.outgoing = Some((Outgoing::new(Bytes::new()), 0));
                     }
                     if let Some(closing) = taken.close {
                         return Err(End::ByRegistry(closing));
@@ -155,8 +162,8 @@ impl Connection {
     }
 
     fn write_next(&mut self) {
-        if let Some((payload, bytes)) = join(&mut self.queue, self.encoding) {
-            self.outgoing = Some((Outgoing::new(self.encoding, payload), bytes));
+        if let Some((message, bytes)) = join(&mut self.queue, self.encoding) {
+            self.outgoing = Some((Outgoing::new(message), bytes));
         } else if self.queue.capacity() > 0 {
             // An idle connection keeps no room for a burst that is over.
             self.queue = VecDeque::new();
@@ -188,10 +195,22 @@ impl Connection {
 
     async fn handle(&mut self, message: &Message) -> Result<(), End> {
         match read(message, self.encoding).map_err(End::ByProtocol)? {
+            Incoming::Frames(frames) if frames.is_empty() => self.note_heard().await,
             Incoming::Frames(frames) => self.forward(frames).await,
-            Incoming::Alive => Ok(self.app.actor.send(Command::Heard { connection: self.id }).await?),
+            Incoming::Alive => self.note_heard().await,
             Incoming::Close => Err(End::ByClient),
         }
+    }
+
+    /// Tells the registry that the client lives, but not each time: pings and empty messages cost a client nothing.
+    /// The answer to a ping is always told, since a ping follows a longer silence than what is left out here.
+    async fn note_heard(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.heard_until.is_some_and(|until| now < until) {
+            return Ok(());
+        }
+        self.heard_until = Some(now + self.app.config.ping_interval / 4);
+        Ok(self.app.actor.send(Command::Heard { connection: self.id }).await?)
     }
 
     async fn forward(&mut self, frames: Vec<Decoded<ClientFrame>>) -> Result<(), End> {
@@ -214,8 +233,8 @@ impl Connection {
         self.outbox.take_rest(&mut self.queue);
         let (first, encoding) = (self.outgoing.map(|(outgoing, _)| outgoing), self.encoding);
         let mut queue = self.queue;
-        let rest = std::iter::from_fn(|| join(&mut queue, encoding))
-            .map(|(payload, _)| Outgoing::new(encoding, payload));
+        let rest =
+            std::iter::from_fn(|| join(&mut queue, encoding)).map(|(message, _)| Outgoing::new(message));
         finish(self.socket, first.into_iter().chain(rest), closing).await;
     }
 }

@@ -89,7 +89,7 @@ pub(crate) async fn serve(
             Connection::new(app, socket, encoding).serve(Start { hello, identity, rest }).await;
         }
         End::Refuse(closing) => Box::pin(finish(socket, [], closing)).await,
-        End::Gone => Box::pin(answer_close(socket)).await,
+        End::Gone => Box::pin(answer_close(socket, None)).await,
     }
     drop(open);
 }

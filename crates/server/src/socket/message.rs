@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes};
 use herenow_protocol::codec::{self, Decoded};
 use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId};
 use tokio_tungstenite::tungstenite::Message;
 
+use super::wire::begin_message;
 use crate::outbox::Closing;
 
 /// Frames are joined up to this many bytes; a larger frame is a message of its own.
@@ -14,7 +15,8 @@ const MAX_JOINED_BYTES: usize = 64 * 1024;
 /// Frames handed to the registry in one command, so that what waits for it is bounded.
 const MAX_CHUNK: usize = 256;
 
-/// Takes frames from the front of `queue` and joins them to a message. Gives it and the bytes of its frames.
+/// Takes frames from the front of `queue` and joins them to a message with its header. Gives it and the bytes of its
+/// frames.
 pub(crate) fn join(queue: &mut VecDeque<Bytes>, encoding: Encoding) -> Option<(Bytes, usize)> {
     let mut frames_bytes = 0;
     let fits = |frame: &&Bytes| {
@@ -27,12 +29,10 @@ pub(crate) fn join(queue: &mut VecDeque<Bytes>, encoding: Encoding) -> Option<(B
         return None;
     }
     let frames_bytes: usize = queue.iter().take(count).map(Bytes::len).sum();
-    if encoding == Encoding::Postcard && count == 1 {
-        return queue.pop_front().map(|frame| (frame, frames_bytes));
-    }
-    let mut message = BytesMut::with_capacity(frames_bytes + count + 1);
     match encoding {
         Encoding::Json => {
+            // Brackets around, commas between.
+            let mut message = begin_message(encoding, frames_bytes + count + 1);
             let mut before = b'[';
             for frame in queue.drain(..count) {
                 message.put_u8(before);
@@ -40,10 +40,14 @@ pub(crate) fn join(queue: &mut VecDeque<Bytes>, encoding: Encoding) -> Option<(B
                 before = b',';
             }
             message.put_u8(b']');
+            Some((message.freeze(), frames_bytes))
         }
-        Encoding::Postcard => queue.drain(..count).for_each(|frame| message.put_slice(&frame)),
+        Encoding::Postcard => {
+            let mut message = begin_message(encoding, frames_bytes);
+            queue.drain(..count).for_each(|frame| message.put_slice(&frame));
+            Some((message.freeze(), frames_bytes))
+        }
     }
-    Some((message.freeze(), frames_bytes))
 }
 
 /// What a WebSocket message of a client is.
@@ -127,11 +131,11 @@ mod tests {
     fn frames_of_one_drain_are_one_message() {
         let mut frames = queue(&["{\"a\":1}", "{\"b\":2}"]);
         let joined = join(&mut frames, Encoding::Json);
-        assert_eq!(joined, Some((Bytes::from_static(b"[{\"a\":1},{\"b\":2}]"), 14)));
+        assert_eq!(joined, Some((Bytes::from_static(b"\x81\x11[{\"a\":1},{\"b\":2}]"), 14)));
         assert_eq!(join(&mut frames, Encoding::Json), None);
         assert_eq!(
             join(&mut queue(&["ab", "cd"]), Encoding::Postcard),
-            Some((Bytes::from_static(b"abcd"), 4))
+            Some((Bytes::from_static(b"\x82\x04abcd"), 4))
         );
     }
 

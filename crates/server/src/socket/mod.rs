@@ -2,6 +2,7 @@
 
 mod connection;
 mod handshake;
+mod held;
 mod message;
 mod upgrade;
 mod wire;

@@ -1,7 +1,6 @@
 //! From an HTTP request to a WebSocket.
 //!
-//! axum's own extractor would do, but it hides the stream behind whole messages, and then a large message's bytes stay
-//! allocated for the life of the connection: see [`super::wire`].
+//! axum's own extractor would do, but it hides the stream, which [`super::wire`] writes to.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -18,13 +17,15 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use super::held::Held;
+
 /// The socket of a connection.
-pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+pub(crate) type Socket = WebSocketStream<Held<TokioIo<Upgraded>>>;
 
 /// Bytes read from the kernel at once. Most messages of a client are short, and every connection has this buffer.
 const READ_BUFFER_BYTES: usize = 1024;
-/// Bytes gathered before they are written without a flush.
-pub(crate) const WRITE_BUFFER_BYTES: usize = 4096;
+/// Bytes of control frames gathered before they are written without a flush.
+const WRITE_BUFFER_BYTES: usize = 4096;
 /// Length of a `Sec-WebSocket-Key`: 16 bytes in base64.
 const KEY_LEN: usize = 24;
 
@@ -93,7 +94,7 @@ async fn open(upgraded: Upgraded) -> Socket {
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await
+    WebSocketStream::from_raw_socket(Held::new(TokioIo::new(upgraded)), Role::Server, Some(config)).await
 }
 
 /// The words of a header that is a list.

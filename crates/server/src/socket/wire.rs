@@ -1,70 +1,87 @@
-//! Writing one message in pieces.
+//! Writing messages, and the end of a socket.
 //!
-//! tungstenite copies what it writes into a buffer that grows to the largest frame and never shrinks. One snapshot of
-//! a large channel would cost a connection that much memory for good. So a message leaves as several frames of few
-//! kilobytes, which the other side puts together.
+//! tungstenite would copy each message into a buffer of the connection that grows to the largest and never shrinks:
+//! one snapshot of a large channel would cost that much memory for as long as the socket lives. So messages go to the
+//! stream from here, in one write where the kernel takes them; tungstenite reads, and writes the control frames.
 
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use futures_util::{Sink, SinkExt, StreamExt};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use futures_util::{SinkExt, StreamExt};
 use herenow_protocol::Encoding;
 use tokio::time::{Duration, timeout};
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
-use super::upgrade::{Socket, WRITE_BUFFER_BYTES};
+use super::upgrade::Socket;
 use crate::outbox::Closing;
 
-/// Bytes of one frame of a message.
-const PIECE_BYTES: usize = WRITE_BUFFER_BYTES;
-/// How long the last frames, the close frame and the client's answer to it may take. A socket that is stuck takes
+/// How long the last messages, the close frame and the client's answer to it may take. A socket that is stuck takes
 /// nothing: then it is dropped.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// The most bytes of a frame's header (RFC 6455, 5.2); the server sends no mask.
+const MAX_HEADER_BYTES: usize = 10;
+/// First byte of a header: the only frame of its message.
+const FINAL: u8 = 0x80;
+const TEXT: u8 = 1;
+const BINARY: u8 = 2;
+
+/// A buffer that begins with the header of a message of `len` bytes, with room for those.
+pub(crate) fn begin_message(encoding: Encoding, len: usize) -> BytesMut {
+    let mut message = BytesMut::with_capacity(MAX_HEADER_BYTES + len);
+    message.put_u8(match encoding {
+        Encoding::Json => FINAL | TEXT,
+        Encoding::Postcard => FINAL | BINARY,
+    });
+    match (u8::try_from(len), u16::try_from(len)) {
+        (Ok(short @ 0..=125), _) => message.put_u8(short),
+        (_, Ok(medium)) => {
+            message.put_u8(126);
+            message.put_u16(medium);
+        }
+        (_, Err(_)) => {
+            message.put_u8(127);
+            message.put_u64(len as u64);
+        }
+    }
+    message
+}
 
 /// A message on its way out.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     rest: Bytes,
-    next: Data,
-    all_fed: bool,
+    begun: bool,
 }
 
 impl Outgoing {
-    pub(crate) fn new(encoding: Encoding, payload: Bytes) -> Self {
-        let kind = match encoding {
-            Encoding::Json => Data::Text,
-            Encoding::Postcard => Data::Binary,
-        };
-        Self { rest: payload, next: kind, all_fed: false }
+    /// `message` has its header.
+    pub(crate) const fn new(message: Bytes) -> Self {
+        Self { rest: message, begun: false }
     }
 
-    /// Only a flush of what is buffered.
-    pub(crate) const fn nothing() -> Self {
-        Self { rest: Bytes::new(), next: Data::Continue, all_fed: true }
-    }
-
-    fn next_piece(&mut self) -> Message {
-        let piece = self.rest.split_to(self.rest.len().min(PIECE_BYTES));
-        self.all_fed = self.rest.is_empty();
-        let kind = std::mem::replace(&mut self.next, Data::Continue);
-        Message::Frame(Frame::message(piece, OpCode::Data(kind), self.all_fed))
-    }
-
-    /// Writes what is left, and flushes.
+    /// Writes what is left, and what tungstenite has buffered before and meanwhile.
     pub(crate) fn poll_write(
         &mut self,
         socket: &mut Socket,
         context: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
-        while !self.all_fed {
-            ready!(Pin::new(&mut *socket).poll_ready(context))?;
-            Pin::new(&mut *socket).start_send(self.next_piece())?;
+        if !self.begun {
+            ready!(socket.poll_flush_unpin(context))?;
+            self.begun = true;
+            socket.get_mut().hold(true);
         }
+        while self.rest.has_remaining() {
+            let count = ready!(socket.get_mut().poll_write_held(context, &self.rest))?;
+            self.rest.advance(count);
+        }
+        socket.get_mut().hold(false);
         socket.poll_flush_unpin(context)
+    }
+
+    async fn write(mut self, socket: &mut Socket) -> Result<(), Error> {
+        std::future::poll_fn(|context| self.poll_write(socket, context)).await
     }
 }
 
@@ -75,8 +92,8 @@ pub(crate) async fn finish(
     closing: Closing,
 ) {
     let goodbye = async {
-        for mut message in messages {
-            std::future::poll_fn(|context| message.poll_write(&mut socket, context)).await?;
+        for message in messages {
+            message.write(&mut socket).await?;
         }
         let code = CloseCode::from(closing.code.number());
         socket.send(Message::Close(Some(CloseFrame { code, reason: closing.reason.into() }))).await?;
@@ -90,8 +107,31 @@ pub(crate) async fn finish(
     }
 }
 
-/// Answers a client that said goodbye, for a short time only.
-pub(crate) async fn answer_close(mut socket: Socket) {
+/// Answers a client that said goodbye, after the message that is half written, for a short time only.
+pub(crate) async fn answer_close(mut socket: Socket, half_written: Option<Outgoing>) {
+    let answer = async {
+        if let Some(message) = half_written {
+            message.write(&mut socket).await?;
+        }
+        while let Some(Ok(_)) = socket.next().await {}
+        Ok::<(), Error>(())
+    };
     // Whether the answer arrives is the client's business.
-    let _ = timeout(GOODBYE, async { while let Some(Ok(_)) = socket.next().await {} }).await;
+    let _ = timeout(GOODBYE, answer).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_tells_kind_and_length_in_the_fewest_bytes() {
+        let header = |encoding, len| begin_message(encoding, len).to_vec();
+        assert_eq!(header(Encoding::Json, 0), [0x81, 0]);
+        assert_eq!(header(Encoding::Postcard, 125), [0x82, 125]);
+        assert_eq!(header(Encoding::Json, 126), [0x81, 126, 0, 126]);
+        assert_eq!(header(Encoding::Json, 255), [0x81, 126, 0, 255]);
+        assert_eq!(header(Encoding::Json, 65_535), [0x81, 126, 255, 255]);
+        assert_eq!(header(Encoding::Json, 65_536), [0x81, 127, 0, 0, 0, 0, 0, 1, 0, 0]);
+    }
 }

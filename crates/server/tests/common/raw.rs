@@ -14,7 +14,6 @@ pub(crate) struct Raw {
 #[derive(Debug)]
 pub(crate) struct RawFrame {
     pub(crate) opcode: u8,
-    pub(crate) last: bool,
     pub(crate) payload: Vec<u8>,
 }
 
@@ -31,7 +30,17 @@ impl Raw {
 
     /// Opens a WebSocket for JSON.
     pub(crate) async fn open(server: &Server) -> Self {
-        let stream = TcpStream::connect(server.address).await.unwrap();
+        Self::upgrade(server, TcpStream::connect(server.address).await.unwrap()).await
+    }
+
+    /// The same with little room for what the server sends.
+    pub(crate) async fn narrow(server: &Server) -> Self {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8 * 1024).unwrap();
+        Self::upgrade(server, socket.connect(server.address).await.unwrap()).await
+    }
+
+    async fn upgrade(server: &Server, stream: TcpStream) -> Self {
         let mut raw = Self { stream: BufReader::new(stream) };
         let request = format!(
             "GET /v1/connect HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -81,7 +90,7 @@ impl Raw {
             };
             let mut payload = vec![0; len];
             self.stream.read_exact(&mut payload).await.unwrap();
-            RawFrame { opcode: first & 0x0f, last: first & 0x80 != 0, payload }
+            RawFrame { opcode: first & 0x0f, payload }
         })
         .await
         .expect("the server is silent")
