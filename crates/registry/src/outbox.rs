@@ -42,7 +42,7 @@ struct Outbox {
     bulk_bytes: usize,
     /// What waits, oldest first, neighbours of one kind joined. As long as what is bounded above alternates.
     runs: VecDeque<Run>,
-    /// Diffs are dropped until it has drained.
+    /// Diffs were dropped: nobody is caught up until it has drained.
     over: bool,
     overfull: bool,
     blocked_since: Option<Millis>,
@@ -110,7 +110,7 @@ impl Outboxes {
     /// Queues a shared diff. False if the connection is behind: it must be caught up later.
     pub(crate) fn offer(&mut self, connection: ConnectionId, frame: &Bytes) -> bool {
         let Some(outbox) = self.boxes.get_mut(&connection) else { return true };
-        if outbox.over || outbox.counted_bytes + frame.len() > MAX_OUTBOX_BYTES {
+        if outbox.counted_bytes + frame.len() > MAX_OUTBOX_BYTES {
             outbox.over = outbox.counted_bytes > DRAINED_BYTES;
             return false;
         }

@@ -1,6 +1,8 @@
 //! Who is a member of what: ops of sessions go in, numbered transitions come out.
 
 mod memory;
+#[cfg(test)]
+mod tests;
 
 use herenow_protocol::{Attributes, Transition};
 

@@ -247,7 +247,7 @@ fn the_end_of_one_linger_does_not_end_another() {
 fn what_is_said_after_a_goodbye_is_skipped() {
     let (mut world, watcher) = observed();
     let ada = world.client("ada", 1, &["lobby"]);
-    world.settle();
+    world.snapshot(ada, "lobby");
     world.take(watcher);
     let leave = ClientFrame::Leave { id: 1, channel: "lobby".into() };
     world.say(ada, vec![ClientFrame::Bye {}, leave.clone(), ClientFrame::Bye {}]);
@@ -258,6 +258,7 @@ fn what_is_said_after_a_goodbye_is_skipped() {
     assert_eq!(world.told(watcher, "lobby"), []);
     world.advance(1);
     assert_eq!(world.told(watcher, "lobby"), [left("ada")]);
+    assert_eq!(world.take(ada), [], "it is told nothing either");
 }
 
 #[test]

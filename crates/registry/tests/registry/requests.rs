@@ -196,6 +196,18 @@ fn leave_unobserve_and_bye_are_never_refused() {
 }
 
 #[test]
+fn leaves_and_unobserves_count() {
+    let mut world = rated(1);
+    let ada = world.client("ada", 1, &[]);
+    for _ in 0..2 {
+        world.leave(ada, "lobby");
+        world.unobserve(ada, "lobby");
+    }
+    world.say(ada, joins(0..1));
+    assert_eq!(answers(&mut world, ada), (0, vec![Some(1_000)]));
+}
+
+#[test]
 fn all_other_requests_are_refused_beyond_the_rate() {
     let mut world = rated(1);
     let ada = world.client("ada", 1, &["lobby"]);
