@@ -173,24 +173,20 @@ test("observers who begin amid a burst have no gap between their list and their 
 
 test("an observer whose connection is cut again and again during a burst has no gap", async () => {
   const proxy = await startProxy(server.url);
-  try {
-    const { channel, observer, crowd, ids } = await scene(proxy);
-    await observer.evaluate(observe, channel);
-    await recordStates(observer);
-    const busy = crowd.evaluate(churn, { channel, rounds: Infinity, seed: 3 });
-    for (let cut = 0; cut < CUTS; cut += 1) {
-      // Each cut waits until the one before is mended.
-      const from = await observer.evaluate(() => window.states.length);
-      proxy.cut();
-      const isBack = (at) => window.states.slice(at).some(({ state }) => state === "connected");
-      await until(() => observer.evaluate(isBack, from));
-    }
-    await crowd.evaluate(() => void (window.enough = true));
-    const { told } = await compare(observer, channel, finalOf(ids, await busy));
-    assert.ok(told.some(({ sync }) => sync), "something was missed and caught up with");
-  } finally {
-    await proxy.close();
+  const { channel, observer, crowd, ids } = await scene(proxy);
+  await observer.evaluate(observe, channel);
+  await recordStates(observer);
+  const busy = crowd.evaluate(churn, { channel, rounds: Infinity, seed: 3 });
+  for (let cut = 0; cut < CUTS; cut += 1) {
+    // Each cut waits until the one before is mended.
+    const from = await observer.evaluate(() => window.states.length);
+    proxy.cut();
+    const isBack = (at) => window.states.slice(at).some(({ state }) => state === "connected");
+    await until(() => observer.evaluate(isBack, from));
   }
+  await crowd.evaluate(() => void (window.enough = true));
+  const { told } = await compare(observer, channel, finalOf(ids, await busy));
+  assert.ok(told.some(({ sync }) => sync), "something was missed and caught up with");
 });
 
 test("a burst of joins and leaves in one tick ends as it was meant, without an event of what was undone", async () => {

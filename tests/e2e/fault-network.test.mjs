@@ -1,7 +1,7 @@
 // A network that breaks between a browser and the server: cut, blocked, and half-open connections.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 
 import {
   call,
@@ -32,19 +32,16 @@ const RECONNECT_MS = 1_500;
 
 let hasty;
 let patient;
-const proxies = [];
 
 before(async () => {
   const flags = (grace) => ({ "ping-interval": `${PING_MS}ms`, grace: `${grace}ms`, "goodbye-linger": "500ms" });
   [hasty, patient] = await Promise.all([GRACE_MS, LONG_GRACE_MS].map((grace) => startServer({ flags: flags(grace) })));
 });
-after(() => Promise.all(proxies.map((proxy) => proxy.close())));
 
 /** Ann beside the server, bob behind a proxy of his own; both present, observing, bob happy. */
 async function scene(server, { init = {} } = {}) {
   const channel = channelName("network");
   const proxy = await startProxy(server.url);
-  proxies.push(proxy);
   const [ann, bob] = await Promise.all([openPage(server, { init }), openPage(proxy, { init })]);
   const [annId, bobId] = [await userId(ann), await userId(bob)];
   for (const page of [ann, bob]) {

@@ -5,19 +5,19 @@
 //   proxy.block();                                // new connections are reset too, until proxy.restore()
 //   proxy.stall();                                // half-open: what is open forwards nothing more and nobody is told;
 //                                                 // new connections work, or with {fresh: true} stall as well
-//   await proxy.accepted(1);                      // the next connection that is forwarded, from now on
-//   await proxy.close();
 //
+// It ends by itself, with the test that started it.
 // It knows nothing of HTTP: a page's fetch and its WebSocket are both connections.
 
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
+import { atEnd } from "./cleanup.mjs";
+
 /** Starts a proxy before `target`, an http URL on loopback, on a free port. */
 export async function startProxy(target) {
   const { hostname, port } = new URL(target);
   const pairs = new Set();
-  const waiting = new Set();
   let mode = "forward";
 
   const server = createServer({ noDelay: true }, (near) => {
@@ -29,7 +29,6 @@ export async function startProxy(target) {
     pairs.add(pair);
     pair.ended.then(() => pairs.delete(pair));
     if (mode === "stall") pair.stall();
-    else for (const count of [...waiting]) count();
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -38,6 +37,12 @@ export async function startProxy(target) {
     for (const pair of pairs) pair.reset();
   };
 
+  atEnd(async () => {
+    const closed = once(server, "close");
+    server.close();
+    resetAll();
+    await closed;
+  });
   return {
     url: `http://127.0.0.1:${server.address().port}`,
     /** Resets all connections. Those that come later are forwarded. */
@@ -55,30 +60,6 @@ export async function startProxy(target) {
     /** Later connections work again. Stalled ones stay stalled. */
     restore() {
       mode = "forward";
-    },
-    /** Connections that are open, stalled ones too. */
-    get open() {
-      return pairs.size;
-    },
-    /** Resolves when `count` further connections have been accepted to be forwarded. */
-    accepted(count = 1) {
-      return new Promise((settle) => {
-        let left = count;
-        const step = () => {
-          left -= 1;
-          if (left > 0) return;
-          waiting.delete(step);
-          settle();
-        };
-        waiting.add(step);
-      });
-    },
-    /** Resets everything and stops listening. */
-    async close() {
-      const closed = once(server, "close");
-      server.close();
-      resetAll();
-      await closed;
     },
   };
 }
