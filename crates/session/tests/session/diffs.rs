@@ -162,3 +162,15 @@ fn a_diff_between_the_pages_of_a_snapshot_is_ignored() {
     assert_eq!(client.events(), [""; 0]);
     assert_eq!(client.roster().unwrap(), ["ann="]);
 }
+
+#[test]
+fn a_snapshot_answers_a_question_that_still_waits() {
+    let mut client = Client::observing(&[("ann", "")]);
+    client.diff(6, 7, vec![join("cid")]);
+    let frames = client.frames();
+    client.error(&frames[0], herenow_protocol::Code::RateLimited, Some(1_000));
+    client.snapshot(EPOCH, 7, 0, &[("ann", ""), ("cid", "")]);
+    assert_eq!(client.events(), ["~+cid"]);
+    client.advance(1_000);
+    assert_eq!(client.frames(), []);
+}

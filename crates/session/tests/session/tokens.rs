@@ -139,3 +139,17 @@ fn an_answer_nobody_asked_for_is_ignored() {
     client.session.handle_token(client.millis(), Err(Problem::new(Code::Unauthorized, "no")));
     assert_eq!(client.take(), []);
 }
+
+#[test]
+fn waiting_for_a_token_outlasts_a_time_to_go_away() {
+    let mut client = expiring(100_000);
+    client.hear(ServerFrame::GoingAway { reconnect_in_ms: 2_000 });
+    client.closed(4501, "token_expired");
+    assert_eq!(asks(&mut client), Some(true));
+    client.advance(3_000);
+    client.timeout();
+    client.session.handle_token(client.millis(), Ok("newer".into()));
+    assert_eq!(short(&client.open()), ["hello lobby"]);
+    client.welcome(&[("lobby", false)]);
+    assert_eq!(client.state(), State::Connected);
+}
