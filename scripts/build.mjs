@@ -2,6 +2,7 @@
 // npm run build: the wasm package in pkg/, the server's binary, and the demo with the SDK beside it in target/www.
 
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { basename, join } from "node:path";
 
 import { cargo, crateProgress, WITH_BAR } from "./lib/cargo.mjs";
@@ -45,7 +46,7 @@ const wasmPackage = {
     const args = ["build", "--mode", "no-install", "--target", "web", "--release", "--out-dir", "pkg"];
     await run("wasm-pack", [...args, "--no-pack", "--no-gitignore", "--no-typescript"], {
       what: "wasm-pack build",
-      env: { ...WITH_BAR, HERENOW_WASM_BINDGEN: wasmBindgen },
+      env: { ...WITH_BAR, HERENOW_WASM_BINDGEN: wasmBindgen, CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: shortPaths() },
       pathFirst: [shims],
       onText: crateProgress(progress),
     });
@@ -55,6 +56,12 @@ const wasmPackage = {
     wasmPackage.stamp.set();
   },
 };
+
+/** Panics name the file that they are in: without the part that is of this machine, which would be shipped. */
+function shortPaths() {
+  const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
+  return [`${registry}/=`, `${at()}/=`].map((prefix) => `--remap-path-prefix=${prefix}`).join(" ");
+}
 
 /**
  * Lets the generated JavaScript import js/ itself. wasm-bindgen copies each script that the core imports to

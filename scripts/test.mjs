@@ -45,6 +45,7 @@ const STEPS = {
   // The root crate's tests run in the browser only.
   rust: { run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
   types: { run: (args) => show("tsc", ["--project", at("tests", "types"), ...args]) },
+  protocol: { needs: ["build"], run: (args) => nodeTests("tests/protocol", args) },
   packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },
   browser: { needs: ["browsers", "build"], run: (args) => wasmTests(args) },
   e2e: { needs: ["browsers", "build", "pack"], run: (args) => nodeTests("tests/e2e", args) },
