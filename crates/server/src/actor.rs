@@ -10,6 +10,7 @@ use std::time::Duration;
 use herenow_protocol::codec::Decoded;
 use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId, Hello, Refusal};
 use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
@@ -121,7 +122,14 @@ impl Actor {
 
     /// Hands over a command, waiting for room.
     pub(crate) async fn send(&self, command: Command) -> Result<(), Stopped> {
-        self.commands.send(command).await.map_err(|_| Stopped)
+        match self.commands.try_send(command) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Closed(_)) => Err(Stopped),
+            // Boxed: this is rare, and a connection's task has room for all that it may wait for.
+            Err(TrySendError::Full(command)) => {
+                Box::pin(self.commands.send(command)).await.map_err(|_| Stopped)
+            }
+        }
     }
 
     /// Looks something up in the registry.

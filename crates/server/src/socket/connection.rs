@@ -20,6 +20,7 @@ use crate::actor::{Command, RESTART, Stopped};
 use crate::app::App;
 use crate::auth::authenticate;
 use crate::outbox::{Closing, Outbox, Taken};
+use crate::shutdown::OpenSocket;
 
 /// What a verified client began with.
 pub(crate) struct Start {
@@ -45,6 +46,8 @@ pub(crate) struct Connection {
     read_first: bool,
     /// Until then the registry needs not hear that the client lives.
     heard_until: Option<Instant>,
+    /// Counts the socket as open.
+    _open: OpenSocket,
 }
 
 enum Event {
@@ -73,8 +76,10 @@ impl From<Stopped> for End {
 }
 
 impl Connection {
-    pub(crate) fn new(app: Arc<App>, socket: Socket, encoding: Encoding) -> Self {
-        Self {
+    /// Boxed: an async function that takes itself by value has room for it twice.
+    pub(crate) fn new(app: Arc<App>, socket: Socket, encoding: Encoding, open: OpenSocket) -> Box<Self> {
+        Box::new(Self {
+            _open: open,
             id: app.next_connection(),
             app,
             application: Box::default(),
@@ -85,11 +90,11 @@ impl Connection {
             outgoing: None,
             read_first: false,
             heard_until: None,
-        }
+        })
     }
 
     /// Serves the connection to its end.
-    pub(crate) async fn serve(mut self, start: Start) {
+    pub(crate) async fn serve(mut self: Box<Self>, start: Box<Start>) {
         let Err(end) = self.pump(start).await;
         match &end {
             End::ByRegistry(_) => {}
@@ -108,13 +113,13 @@ impl Connection {
         }
     }
 
-    async fn pump(&mut self, start: Start) -> Result<std::convert::Infallible, End> {
-        self.open(start).await?;
+    async fn pump(&mut self, start: Box<Start>) -> Result<std::convert::Infallible, End> {
+        Box::pin(self.open(*start)).await?;
         loop {
             match poll_fn(|context| self.poll_event(context)).await {
                 Event::Wrote(Ok(())) => self.note_written(),
                 Event::Wrote(Err(_)) | Event::Message(None) => return Err(End::Lost),
-                Event::Message(Some(Ok(message))) => self.handle(&message).await?,
+                Event::Message(Some(Ok(message))) => self.handle(message).await?,
                 Event::Message(Some(Err(error))) => return Err(broken(&error)),
                 Event::Outbox(taken) => {
                     if taken.ping {
@@ -193,8 +198,8 @@ impl Connection {
         if rest.is_empty() { Ok(()) } else { self.forward(rest).await }
     }
 
-    async fn handle(&mut self, message: &Message) -> Result<(), End> {
-        match read(message, self.encoding).map_err(End::ByProtocol)? {
+    async fn handle(&mut self, message: Message) -> Result<(), End> {
+        match read(&message, self.encoding).map_err(End::ByProtocol)? {
             Incoming::Frames(frames) if frames.is_empty() => self.note_heard().await,
             Incoming::Frames(frames) => self.forward(frames).await,
             Incoming::Alive => self.note_heard().await,
@@ -229,7 +234,7 @@ impl Connection {
     }
 
     /// Writes all that was given, then the close frame.
-    async fn say_last(mut self, closing: Closing) {
+    async fn say_last(mut self: Box<Self>, closing: Closing) {
         self.outbox.take_rest(&mut self.queue);
         let (first, encoding) = (self.outgoing.map(|(outgoing, _)| outgoing), self.encoding);
         let mut queue = self.queue;

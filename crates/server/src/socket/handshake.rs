@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use herenow_protocol::codec::Decoded;
-use herenow_protocol::{ClientFrame, CloseCode, Code, Encoding, HELLO_TIMEOUT_MS, Hello};
-use herenow_registry::Identity;
+use herenow_protocol::{ClientFrame, CloseCode, Code, Encoding, HELLO_TIMEOUT_MS};
 use tokio::time::timeout;
 
 use super::connection::{Connection, Start};
@@ -48,16 +47,10 @@ const LATE: Closing = Closing { code: CloseCode::Silent, reason: "there was no h
 
 /// How the time before `hello` ended.
 enum End {
-    Hello(Box<Opening>),
+    Hello(Box<Start>),
     Refuse(Closing),
     /// The client closed or is gone.
     Gone,
-}
-
-struct Opening {
-    hello: Hello,
-    identity: Identity,
-    rest: Vec<Decoded<ClientFrame>>,
 }
 
 /// Serves a socket to its end.
@@ -72,26 +65,21 @@ pub(crate) async fn serve(
         Ok(encoding) => encoding,
         Err(refused) => return finish(socket, [], refused.closing()).await,
     };
-    // Boxed, so that a connection's task does not keep the room that these futures need.
-    let end = Box::pin(async {
-        tokio::select! {
-            end = timeout(Duration::from_millis(HELLO_TIMEOUT_MS), wait_for_hello(&mut socket, encoding)) => {
-                end.unwrap_or(End::Refuse(LATE))
-            }
-            () = app.lifecycle.draining() => End::Refuse(RESTART),
+    let end = tokio::select! {
+        end = timeout(Duration::from_millis(HELLO_TIMEOUT_MS), wait_for_hello(&mut socket, encoding)) => {
+            end.unwrap_or(End::Refuse(LATE))
         }
-    })
-    .await;
+        () = app.lifecycle.draining() => End::Refuse(RESTART),
+    };
     match end {
-        End::Hello(opening) => {
+        End::Hello(start) => {
             drop(admitted);
-            let Opening { hello, identity, rest } = *opening;
-            Connection::new(app, socket, encoding).serve(Start { hello, identity, rest }).await;
+            // A task of its own, so that the room of this one, which is larger, is free for as long as it lives.
+            tokio::spawn(Connection::new(app, socket, encoding, open).serve(start));
         }
-        End::Refuse(closing) => Box::pin(finish(socket, [], closing)).await,
-        End::Gone => Box::pin(answer_close(socket, None)).await,
+        End::Refuse(closing) => finish(socket, [], closing).await,
+        End::Gone => answer_close(socket, None).await,
     }
-    drop(open);
 }
 
 async fn wait_for_hello(socket: &mut Socket, encoding: Encoding) -> End {
@@ -123,7 +111,7 @@ fn check_hello(mut frames: Vec<Decoded<ClientFrame>>) -> End {
         }
     };
     match authenticate(&hello.client_id, hello.token.as_deref()) {
-        Ok(identity) => End::Hello(Box::new(Opening { hello, identity, rest })),
+        Ok(identity) => End::Hello(Box::new(Start { hello, identity, rest })),
         Err(refusal) => End::Refuse(refused_token(refusal.code)),
     }
 }
