@@ -3,7 +3,7 @@
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-import { atFileEnd } from "./cleanup.mjs";
+import { atExit, atFileEnd } from "./cleanup.mjs";
 import { inPage } from "./in-page.mjs";
 import { app, scratch } from "./paths.mjs";
 
@@ -45,7 +45,11 @@ export function siteFolder() {
   if (!existsSync(installed)) throw new Error("the tarball is not installed: run `node scripts/pack.mjs` first");
   mkdirSync(scratch, { recursive: true });
   folder = mkdtempSync(join(scratch, "www-"));
-  atFileEnd(() => rmSync(folder, { recursive: true, force: true }));
+  const forget = atExit(() => rmSync(folder, { recursive: true, force: true }));
+  atFileEnd(() => {
+    rmSync(folder, { recursive: true, force: true });
+    forget();
+  });
   cpSync(installed, join(folder, "node_modules", "herenow"), { recursive: true });
   writeFileSync(join(folder, "page.html"), pageOf());
   return folder;
