@@ -1,15 +1,10 @@
 //! The program itself: its options, what it prints, and how it ends.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::fs;
 use std::net::TcpListener;
 use std::process::{Output, Stdio};
 
-use common::PATIENCE;
+use crate::common::PATIENCE;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -79,7 +74,8 @@ async fn greeted(address: &str) -> (Socket, Value) {
     let mut request = format!("ws://{address}/v1/connect").into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", "herenow.v1.json".parse().unwrap());
     let (mut socket, _) = connect_async(request).await.unwrap();
-    let hello = format!(r#"[{{"hello":{{"token":"{}","session":"{:032}"}}}}]"#, common::guest("ann"), 1);
+    let hello =
+        format!(r#"[{{"hello":{{"token":"{}","session":"{:032}"}}}}]"#, crate::common::guest("ann"), 1);
     socket.send(Message::text(hello)).await.unwrap();
     let frames = next(&mut socket).await;
     (socket, frames)

@@ -1,14 +1,10 @@
 //! Every close code that the server gives, by each of its causes.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::client::{Client, hello};
-use common::raw::Raw;
-use common::{Server, answer, guest};
+use crate::common::client::{Client, hello};
+use crate::common::raw::Raw;
+use crate::common::{Server, answer, guest};
 use herenow_protocol::{ClientFrame, Encoding, Hello, ServerFrame, SessionSecret};
 use herenow_server::Config;
 use tokio_tungstenite::tungstenite::Message;

@@ -1,13 +1,9 @@
 //! The files of `--www`, and nothing else.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::fs;
 
-use common::raw::Raw;
-use common::{Server, answer, get};
+use crate::common::raw::Raw;
+use crate::common::{Server, answer, get};
 use herenow_server::Config;
 
 #[tokio::test]

@@ -1,14 +1,10 @@
 //! Clients that mean no good: the others don't notice.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::client::{Client, hello};
-use common::raw::Raw;
-use common::{PATIENCE, Server, get, guest};
+use crate::common::client::{Client, hello};
+use crate::common::raw::Raw;
+use crate::common::{PATIENCE, Server, get, guest};
 use herenow_protocol::{ClientFrame, Encoding, ServerFrame, Transition};
 use herenow_server::Config;
 use tokio::io::AsyncWriteExt;

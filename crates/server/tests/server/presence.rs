@@ -1,11 +1,7 @@
 //! Connections that behave: they are welcomed, see each other, and go.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::client::{Client, hello};
-use common::{Server, get, guest};
+use crate::common::client::{Client, hello};
+use crate::common::{Server, get, guest};
 use herenow_protocol::{Attributes, ClientFrame, Code, Encoding, Mode, ServerFrame, Transition};
 use herenow_server::Config;
 use std::time::Duration;

@@ -1,8 +1,5 @@
 //! A real server on a free port, and clients that speak to it over real sockets.
 
-#![allow(dead_code, reason = "each test file uses its part of this")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
 pub(crate) mod client;
 pub(crate) mod raw;
 

@@ -1,14 +1,10 @@
 //! The HTTP reads, and errors by status and code.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::client::Client;
-use common::raw::Raw;
-use common::{Server, answer, get, guest};
+use crate::common::client::Client;
+use crate::common::raw::Raw;
+use crate::common::{Server, answer, get, guest};
 use herenow_protocol::{Attributes, ClientFrame, Encoding, ServerFrame};
 use reqwest::Method;
 

@@ -1,11 +1,7 @@
 //! CORS, and the bounds on sockets that have not said who they are.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::client::{Client, hello};
-use common::{Server, answer, get, guest};
+use crate::common::client::{Client, hello};
+use crate::common::{Server, answer, get, guest};
 use herenow_protocol::{Encoding, ServerFrame};
 use herenow_server::Config;
 use reqwest::Method;

@@ -1,11 +1,7 @@
 //! Guests: made, known again, and refused.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
-
-mod common;
-
-use common::client::{Client, hello};
-use common::{Answer, Server, answer, guest};
+use crate::common::client::{Client, hello};
+use crate::common::{Answer, Server, answer, guest};
 use herenow_protocol::{ClientFrame, Encoding, Hello, ServerFrame};
 use serde_json::json;
 
