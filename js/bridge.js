@@ -8,6 +8,7 @@ import { PresenceError } from "./error.js";
 const pending = new Map();
 let lastPromise = 0;
 let trap;
+let endInstance = () => {};
 
 /** Makes a promise; `undo` runs if it is rejected. Gives [number, promise]. */
 export function newPromise(undo) {
@@ -39,9 +40,16 @@ export function onTrap(message) {
     "Call init to start anew, and report this error.",
     false,
   );
+  endInstance();
+  // The server must not take the sockets of the dead instance for a user who is here.
+  for (const socket of sockets) socket.close();
+  sockets.clear();
   for (const id of [...pending.keys()]) rejectPromise(id, trap);
   for (const client of clients.values()) tellState(client, "failed", client.state, "internal");
 }
+
+/** What the loader does to end an instance. */
+export const whenTrapped = (end) => void (endInstance = end);
 
 /** Forgets the trap and all clients, for a new instance. */
 export function reset() {
@@ -135,9 +143,24 @@ export const deliverState = (id, [state, previous, reason, retryInMs]) =>
 
 // ---- the platform
 
+const sockets = new Set();
+
+/** The keys and values of an object as one flat list; undefined where it cannot be read or one is no string. */
+export function pairsOf(value) {
+  try {
+    const pairs = Object.entries(value).flat();
+    return pairs.every((part) => typeof part === "string") ? pairs : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Opens a socket; throws where the platform has none or forbids it. */
 export function openSocket({ endpoint, WebSocket = globalThis.WebSocket }, protocol) {
-  return new WebSocket(`${endpoint.replace("http", "ws")}/v1/connect`, protocol);
+  const socket = new WebSocket(`${endpoint.replace("http", "ws")}/v1/connect`, protocol);
+  sockets.add(socket);
+  socket.addEventListener?.("close", () => sockets.delete(socket));
+  return socket;
 }
 
 export const random = () => crypto.getRandomValues(new Uint32Array(6));

@@ -1,7 +1,7 @@
 // The package's entry. Importing it does nothing; the first call loads the wasm.
 
 import * as core from "../pkg/herenow.js";
-import { onTrap, reset, trapped } from "./bridge.js";
+import { onTrap, reset, trapped, whenTrapped } from "./bridge.js";
 import { PresenceError } from "./error.js";
 
 export { PresenceError };
@@ -17,6 +17,7 @@ export const PresenceActionEvent = Object.freeze({
 let loading;
 
 function load(wasm) {
+  whenTrapped(core.__end);
   loading ??= Promise.resolve(wasm)
     .then((source) => core.default(source === undefined ? undefined : { module_or_path: source }))
     .catch((cause) => {

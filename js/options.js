@@ -8,6 +8,9 @@ function check(value, isRight, message) {
   if (value !== undefined && !isRight) throw invalid(message);
 }
 
+/** The options that say something: `undefined` means the default. */
+const defined = (given) => Object.fromEntries(Object.entries(given ?? {}).filter(([, value]) => value !== undefined));
+
 /** The page's own origin, where it has one. */
 function pageOrigin() {
   const { protocol, origin } = globalThis.location ?? {};
@@ -25,7 +28,7 @@ function readEndpoint(given) {
 /** Checks options and fills in defaults; `exchange` sends requests. Throws `invalid_argument`. */
 export function readOptions(given, exchange) {
   check(given, given !== null && typeof given === "object", "the options are not an object");
-  const options = { clientId: "default", requestTimeout: 10_000, ...given, exchange };
+  const options = { clientId: "default", requestTimeout: 10_000, ...defined(given), exchange };
   const { clientId, nickName, endpoint, accessToken, storageStrategy, requestTimeout, WebSocket } = options;
   const bytes = typeof clientId === "string" ? new TextEncoder().encode(clientId).length : 0;
   const isName = bytes >= 1 && bytes <= 128 && !/[\u0000-\u001f\u007f-\u009f]/.test(clientId);

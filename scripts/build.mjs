@@ -10,6 +10,7 @@ import { Failure, main } from "./lib/failure.mjs";
 import { isMain } from "./lib/is-main.mjs";
 import { at, staged } from "./lib/paths.mjs";
 import { run, which } from "./lib/run.mjs";
+import { shorten } from "./lib/shorten.mjs";
 import { stamp } from "./lib/stamp.mjs";
 import { runSteps } from "./lib/steps.mjs";
 import { setupSteps } from "./setup.mjs";
@@ -26,7 +27,7 @@ const wasmPackage = {
     wasmPackage.stamp = stamp("wasm", {
       inputs: [
         ...["src", "js", "crates/protocol", "crates/session", "Cargo.toml", "Cargo.lock", "package-lock.json"],
-        ...["scripts/build.mjs", "scripts/shims"],
+        ...["scripts/build.mjs", "scripts/lib/shorten.mjs", "scripts/shims"],
       ].map((path) => at(path)),
       outputs: [pkg],
       extra: [await run("rustc", ["--version"])],
@@ -52,6 +53,10 @@ const wasmPackage = {
     });
     progress("bundling");
     shareScripts();
+    const glue = at("pkg", "herenow.js");
+    const short = shorten(readFileSync(wasm), readFileSync(glue, "utf8"));
+    writeFileSync(wasm, short.wasm);
+    writeFileSync(glue, short.glue);
     await bundle();
     wasmPackage.stamp.set();
   },
@@ -63,6 +68,9 @@ function shortPaths() {
   return [`${registry}/=`, `${at()}/=`].map((prefix) => `--remap-path-prefix=${prefix}`).join(" ");
 }
 
+const STALE_CALL = "throw new Error('Cannot invoke closure from previous WASM instance');";
+const END_INSTANCE = "\n/** Ends this instance: what JavaScript holds of it is ignored. */\nexport const __end = () => { __wbg_instance_id++; };\n";
+
 /**
  * Lets the generated JavaScript import js/ itself. wasm-bindgen copies each script that the core imports to
  * pkg/snippets; js/index.js imports the originals, and with both a page would have two of each module: two classes
@@ -72,7 +80,12 @@ function shareScripts() {
   const glue = join(pkg, "herenow.js");
   // Imports only: the keys of the object that the wasm is given keep the names that the wasm knows.
   const copies = /(from\s*["'])\.\/snippets\/herenow-[0-9a-f]+\/js\//g;
-  const code = readFileSync(glue, "utf8").replaceAll(copies, "$1../js/");
+  const generated = readFileSync(glue, "utf8");
+  if (!generated.includes(STALE_CALL)) {
+    throw new Failure("wasm-bindgen's glue has another form", "Look in pkg/herenow.js for what a stale closure does.");
+  }
+  // What a dead instance has left behind (sockets, timers, page listeners) does nothing.
+  const code = generated.replaceAll(copies, "$1../js/").replace(STALE_CALL, "return;") + END_INSTANCE;
   writeFileSync(glue, code);
   const snippets = join(pkg, "snippets");
   for (const folder of existsSync(snippets) ? readdirSync(snippets) : []) {

@@ -1,9 +1,10 @@
 //! Arguments from JavaScript, taken apart.
 
 use herenow_protocol::{Attributes, validate_attributes, validate_channel, validate_user};
-use js_sys::{Array, Function, Object, Reflect};
+use js_sys::{Array, Function, Reflect};
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::bridge;
 use crate::problem::{invalid, refused};
 
 /// A field of an object; `undefined` where there is none.
@@ -44,12 +45,8 @@ pub(crate) fn attributes(argument: &JsValue) -> Result<Attributes, JsValue> {
 }
 
 fn attributes_of(value: &JsValue) -> Option<Attributes> {
-    let mut attributes = Attributes::new();
-    for entry in Object::entries(value.unchecked_ref()) {
-        let pair: Array = entry.unchecked_into();
-        attributes.insert(pair.get(0).as_string()?, pair.get(1).as_string()?);
-    }
-    Some(attributes)
+    let pairs: Vec<JsValue> = bridge::pairs_of(value).dyn_into::<Array>().ok()?.to_vec();
+    pairs.chunks(2).map(|pair| Some((pair.first()?.as_string()?, pair.get(1)?.as_string()?))).collect()
 }
 
 /// A listener.

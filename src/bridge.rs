@@ -21,7 +21,15 @@ extern "C" {
 extern "C" {
     pub(crate) fn token(options: &JsValue, renew: bool) -> Promise;
     pub(crate) fn profile(options: &JsValue) -> Promise;
-    pub(crate) fn read(options: &JsValue, path: &str) -> Promise;
+}
+
+#[wasm_bindgen(module = "/js/reads.js")]
+extern "C" {
+    pub(crate) fn users(options: &JsValue, channel: &str) -> Promise;
+    pub(crate) fn forget(options: &JsValue, channel: &str);
+    pub(crate) fn attributes(options: &JsValue, channel: &str, user: &str) -> Promise;
+    pub(crate) fn channels(options: &JsValue, user: &str) -> Promise;
+    pub(crate) fn count(options: &JsValue, channel: &str) -> Promise;
 }
 
 #[wasm_bindgen(module = "/js/bridge.js")]
@@ -52,16 +60,12 @@ extern "C" {
     #[wasm_bindgen(js_name = deliverState)]
     pub(crate) fn deliver_state(client: u32, change: JsValue);
 
+    #[wasm_bindgen(js_name = pairsOf)]
+    pub(crate) fn pairs_of(value: &JsValue) -> JsValue;
     #[wasm_bindgen(catch, js_name = openSocket)]
     pub(crate) fn open_socket(options: &JsValue, protocol: &str) -> Result<JsValue, JsValue>;
     pub(crate) fn random() -> Uint32Array;
     pub(crate) fn warn(options: &JsValue, message: &str);
     #[wasm_bindgen(js_name = watchPage)]
     pub(crate) fn watch_page(tell: &JsValue);
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(js_name = structuredClone)]
-    pub(crate) fn structured_clone(value: &JsValue) -> JsValue;
 }

@@ -13,7 +13,6 @@ use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 
-use crate::cache::Cache;
 use crate::options::Options;
 use crate::socket::Socket;
 use crate::{bridge, convert, deliver, problem};
@@ -23,7 +22,6 @@ pub(crate) struct Client {
     /// Its number in `bridge.js`.
     pub(crate) id: u32,
     pub(crate) options: Rc<Options>,
-    pub(crate) cache: RefCell<Cache>,
     session: RefCell<Session>,
     socket: RefCell<Option<Socket>>,
     timer: RefCell<Option<(Millis, Timeout)>>,
@@ -51,7 +49,6 @@ impl Client {
         Rc::new(Self {
             id,
             options,
-            cache: RefCell::default(),
             session: RefCell::new(Session::new(config, seed())),
             socket: RefCell::default(),
             timer: RefCell::default(),
@@ -153,7 +150,7 @@ impl Client {
             }
             Output::Events(events) => deliver::events(self.id, &events),
             Output::State(change) => bridge::deliver_state(self.id, convert::state_change(&change)),
-            Output::Stale { channel } => self.cache.borrow_mut().forget(&channel),
+            Output::Stale { channel } => bridge::forget(&self.options.object, &channel),
             Output::Warn(message) => bridge::warn(&self.options.object, &message),
         }
     }

@@ -23,12 +23,6 @@ pub(crate) fn object(properties: &[(&str, &JsValue)]) -> JsValue {
     from_entries(&entries)
 }
 
-/// A list of strings.
-pub(crate) fn names(list: &JsValue) -> JsValue {
-    let names: Vec<String> = Array::from(list).iter().filter_map(|name| name.as_string()).collect();
-    to_js(&names)
-}
-
 /// Attributes as an object.
 pub(crate) fn attributes(attributes: &Attributes) -> JsValue {
     let entries: Array = attributes.iter().map(|pair| to_js(&pair)).collect();

@@ -1,38 +1,18 @@
 //! The functions that JavaScript calls. `client` is the number of a `PresenceClient`; without it the default client.
 
-use std::future::Future;
 use std::rc::Rc;
 
 use herenow_session::Intent;
 use js_sys::Promise;
 use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::spawn_local;
 
 use crate::client::Client;
-use crate::reads::Read;
 use crate::{args, bridge, clients, reads};
 
 type Outcome = Result<Promise, JsValue>;
 
 fn settled(outcome: Outcome) -> Promise {
     outcome.unwrap_or_else(|error| Promise::reject(&error))
-}
-
-/// A promise that `bridge.js` knows of, so that it is rejected if the wasm traps.
-fn promise(result: impl Future<Output = Result<JsValue, JsValue>> + 'static) -> Promise {
-    let made = bridge::new_promise(JsValue::UNDEFINED);
-    let id = made.get(0).as_f64().unwrap_or_default() as u32;
-    spawn_local(async move {
-        match result.await {
-            Ok(value) => bridge::resolve_promise(id, value),
-            Err(error) => bridge::reject_promise(id, error),
-        }
-    });
-    made.get(1).unchecked_into()
-}
-
-fn read(client: Option<u32>, read: Read) -> Outcome {
-    Ok(promise(reads::answer(clients::find(client)?, read)))
 }
 
 fn profile_of(client: Rc<Client>) -> Promise {
@@ -139,31 +119,37 @@ fn try_set(options: &JsValue, client: Option<u32>) -> Outcome {
 /// The attributes of a user in a channel; `{}` for a user who is not a member.
 #[wasm_bindgen(js_name = getPresenceUserAttributes)]
 pub fn get_presence_user_attributes(options: JsValue, client: Option<u32>) -> Promise {
-    settled(
-        channel_and_user(&options).and_then(|(channel, user)| read(client, Read::Attributes(channel, user))),
-    )
-}
-
-fn channel_and_user(options: &JsValue) -> Result<(String, String), JsValue> {
-    Ok((args::channel(options)?, args::user(options)?))
+    settled((|| {
+        let (channel, user) = (args::channel(&options)?, args::user(&options)?);
+        Ok(reads::attributes(&*clients::find(client)?, &channel, &user))
+    })())
 }
 
 /// The members of a channel, at most 3 s old.
 #[wasm_bindgen(js_name = getPresenceChannelUsers)]
 pub fn get_presence_channel_users(options: JsValue, client: Option<u32>) -> Promise {
-    settled(args::channel(&options).and_then(|channel| read(client, Read::Users(channel))))
+    settled((|| {
+        let channel = args::channel(&options)?;
+        Ok(reads::users(&*clients::find(client)?, &channel))
+    })())
 }
 
 /// The channels that a user is in.
 #[wasm_bindgen(js_name = getPresenceUserChannels)]
 pub fn get_presence_user_channels(options: JsValue, client: Option<u32>) -> Promise {
-    settled(args::user(&options).and_then(|user| read(client, Read::Channels(user))))
+    settled((|| {
+        let user = args::user(&options)?;
+        Ok(bridge::channels(&clients::find(client)?.options.object, &user))
+    })())
 }
 
 /// How many members a channel has.
 #[wasm_bindgen(js_name = getPresenceChannelCount)]
 pub fn get_presence_channel_count(options: JsValue, client: Option<u32>) -> Promise {
-    settled(args::channel(&options).and_then(|channel| read(client, Read::Count(channel))))
+    settled((|| {
+        let channel = args::channel(&options)?;
+        Ok(bridge::count(&clients::find(client)?.options.object, &channel))
+    })())
 }
 
 /// Calls `listener` for each change of the connection's state.

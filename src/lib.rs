@@ -5,7 +5,6 @@
 
 mod args;
 mod bridge;
-mod cache;
 mod client;
 mod clients;
 mod convert;
