@@ -1,7 +1,7 @@
 // The real server as a process.
 
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 
 import { atEnd, atExit } from "./cleanup.mjs";
 import { serverBinary } from "./paths.mjs";
@@ -11,6 +11,8 @@ export { serverBinary };
 
 const READY = /^listening on http:\/\/\S+:(\d+)/m;
 const READY_MS = 10_000;
+/** Threads stand still at once; this is for a machine that does not get to it. */
+const PAUSE_MS = 5_000;
 
 function args(flags) {
   return Object.entries(flags).flatMap(([name, value]) => [value].flat().flatMap((one) => [`--${name}`, String(one)]));
@@ -89,9 +91,21 @@ export async function startServer({ port = 0, flags = {}, env = {}, www } = {}) 
       await server.stop(signal);
       await server.start();
     },
-    pause: () => running.child.kill("SIGSTOP"),
+    pause: () => pauseProcess(running.child),
     resume: () => running.child.kill("SIGCONT"),
   };
   atEnd(() => server.kill());
   return server;
+}
+
+/** Stops a process and returns once each of its threads stands still (where the system tells). */
+function pauseProcess(child) {
+  child.kill("SIGSTOP");
+  const tasks = `/proc/${child.pid}/task`;
+  if (!existsSync(tasks)) return;
+  const standsStill = (task) => /\) [TtZX] /.test(readFileSync(`${tasks}/${task}/stat`, "utf8"));
+  const deadline = Date.now() + PAUSE_MS;
+  while (!readdirSync(tasks).every(standsStill)) {
+    if (Date.now() > deadline) throw new Error("the server did not stop");
+  }
 }
