@@ -47,7 +47,7 @@ const wasmPackage = {
     const args = ["build", "--mode", "no-install", "--target", "web", "--release", "--out-dir", "pkg"];
     await run("wasm-pack", [...args, "--no-pack", "--no-gitignore", "--no-typescript"], {
       what: "wasm-pack build",
-      env: { ...WITH_BAR, HERENOW_WASM_BINDGEN: wasmBindgen, CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS: shortPaths() },
+      env: { ...WITH_BAR, HERENOW_WASM_BINDGEN: wasmBindgen, CARGO_ENCODED_RUSTFLAGS: shortPaths() },
       pathFirst: [shims],
       onText: crateProgress(progress),
     });
@@ -62,10 +62,13 @@ const wasmPackage = {
   },
 };
 
+/** Stands between flags where a path in them may hold spaces. */
+const FLAG_END = "\x1f";
+
 /** Panics name the file that they are in: without the part that is of this machine, which would be shipped. */
 function shortPaths() {
   const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
-  return [`${registry}/=`, `${at()}/=`].map((prefix) => `--remap-path-prefix=${prefix}`).join(" ");
+  return [`${registry}/=`, `${at()}/=`].map((prefix) => `--remap-path-prefix=${prefix}`).join(FLAG_END);
 }
 
 const STALE_CALL = "throw new Error('Cannot invoke closure from previous WASM instance');";
