@@ -28,6 +28,17 @@ export function rejectPromise(id, error) {
   entry?.reject(error);
 }
 
+/** What `call` promises, or the trap if the wasm comes to it first. */
+export async function orTrap(call) {
+  if (trap) throw trap;
+  const [id, promise] = newPromise();
+  call().then(
+    (value) => resolvePromise(id, value),
+    (error) => rejectPromise(id, error),
+  );
+  return promise;
+}
+
 /** The error of every call once the wasm has trapped; undefined while it works. */
 export const trapped = () => trap;
 

@@ -1,5 +1,6 @@
 // Who the client is: a token from the page, or a guest that the server issued and the page keeps.
 
+import { orTrap } from "./bridge.js";
 import { PresenceError, invalid, unavailable } from "./error.js";
 
 const RETRYABLE = ["rate_limited", "timeout", "unavailable"];
@@ -11,8 +12,9 @@ async function request({ endpoint, requestTimeout, exchange }, path, bearer, bod
   const away = (cause) => unavailable(`no herenow server answers at ${endpoint}`, cause);
   let answer;
   try {
-    answer = await exchange(endpoint + path, bearer, body && JSON.stringify(body), requestTimeout);
+    answer = await orTrap(() => exchange(endpoint + path, bearer, body && JSON.stringify(body), requestTimeout));
   } catch (cause) {
+    if (cause instanceof PresenceError) throw cause;
     if (cause !== "TimeoutError") throw away(cause);
     const remedy = "Check the network, then try again.";
     throw new PresenceError("timeout", "the server did not answer in time", remedy, true);

@@ -100,7 +100,10 @@ impl Visitor {
     }
 
     async fn set(&self, channel: &str, attributes: &str) -> String {
-        json(&done(set_presence_user_attributes(with_attributes(channel, attributes), Some(self.number))).await)
+        json(
+            &done(set_presence_user_attributes(with_attributes(channel, attributes), Some(self.number)))
+                .await,
+        )
     }
 
     async fn listen(&self, channel: &str, listener: &Function) {
@@ -116,7 +119,8 @@ impl Visitor {
     async fn users(&self, channel: &str) -> Vec<String> {
         let answer = done(get_presence_channel_users(in_channel(channel), Some(self.number))).await;
         let users = Array::from(&get(&answer, "channelUsers"));
-        let mut ids: Vec<_> = users.iter().map(|user| get(&user, "userProfileId").as_string().unwrap()).collect();
+        let mut ids: Vec<_> =
+            users.iter().map(|user| get(&user, "userProfileId").as_string().unwrap()).collect();
         ids.sort();
         ids
     }
