@@ -13,7 +13,7 @@ import { stamp } from "./lib/stamp.mjs";
 import { runSteps } from "./lib/steps.mjs";
 import { lockedVersion, minimumRust, NODE_MAJOR, WASM_PACK } from "./lib/versions.mjs";
 
-const WASM_TARGET = "wasm32-unknown-unknown";
+export const WASM_TARGET = "wasm32-unknown-unknown";
 const AGAIN = "then run the same command again";
 
 /** Stops at once, with one sentence, where something is missing that only a person can install. */

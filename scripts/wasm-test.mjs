@@ -10,10 +10,10 @@ import { buildSteps } from "./build.mjs";
 import { Failure, main } from "./lib/failure.mjs";
 import { isMain } from "./lib/is-main.mjs";
 import { state } from "./lib/paths.mjs";
-import { attempt, tail } from "./lib/run.mjs";
+import { attempt, tail, which } from "./lib/run.mjs";
 import { startServer } from "./lib/server.mjs";
 import { runSteps } from "./lib/steps.mjs";
-import { setupSteps } from "./setup.mjs";
+import { setupSteps, WASM_TARGET } from "./setup.mjs";
 
 /** How long the page may take for all of its tests, in seconds (the runner's own 20 s are too few). */
 const PAGE_SECONDS = "180";
@@ -33,12 +33,16 @@ export async function wasmTests(args = []) {
   let log = "";
   const server = await startServer({ args: ["--listen", "127.0.0.1:0"], onLog: (text) => (log += text) });
   try {
-    const tests = ["--headless", "--chrome", "--chromedriver", chromedriver, ...(args.length > 0 ? ["--", ...args] : [])];
-    const { code } = await attempt("wasm-pack", ["test", "--mode", "no-install", ...tests], {
+    // Cargo itself, not `wasm-pack test`, whose setting of the runner breaks in folders with spaces.
+    const runner = `target.${WASM_TARGET}.runner=[${JSON.stringify(which("wasm-bindgen-test-runner"))}]`;
+    const tests = ["test", "--package", "herenow", "--target", WASM_TARGET, "--config", runner, ...args];
+    const { code } = await attempt("cargo", tests, {
       show: true,
       timeoutMs: WHOLE_MS,
       env: {
+        CHROMEDRIVER: chromedriver,
         HERENOW_TEST_ENDPOINT: server.url,
+        WASM_BINDGEN_TEST_ONLY_WEB: "1",
         WASM_BINDGEN_TEST_WEBDRIVER_JSON: webdriverConfig(chrome),
         WASM_BINDGEN_TEST_TIMEOUT: process.env.WASM_BINDGEN_TEST_TIMEOUT ?? PAGE_SECONDS,
       },
