@@ -17,7 +17,7 @@ export class Failure extends Error {
 const KNOWN = [
   {
     pattern:
-      /could not resolve host|name resolution|dns error|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ECONNREFUSED .*(http|registry)|network (failure|error)|failed to connect|Could not connect|ETIMEDOUT|ECONNRESET|could not download|failed to download|Unable to fetch/i,
+      /could not resolve host|name resolution|dns error|ENOTFOUND|EAI_AGAIN|ENETUNREACH|ECONNREFUSED|network (failure|error)|failed to connect|Could not connect|ETIMEDOUT|ECONNRESET|could not download|failed to download|Unable to fetch/i,
     sentence: (what) => `${what}: something could not be downloaded`,
     remedy: "Check the network connection (and the proxy, if there is one), then run the same command again: what is done is skipped.",
   },
