@@ -32,7 +32,7 @@ function nodeTests(folder, args) {
   const names = existsSync(at(folder)) ? readdirSync(at(folder)) : [];
   const files = names.filter((name) => name.endsWith(".test.mjs")).sort();
   if (files.length === 0) throw new Failure(`${folder} holds no *.test.mjs`, "Bring the tests back.");
-  return show(process.execPath, ["--test", "--test-reporter=spec", ...args, ...files.map((name) => at(folder, name))], {
+  return show(process.execPath, ["--test", "--test-force-exit", "--test-reporter=spec", ...args, ...files.map((name) => at(folder, name))], {
     HERENOW_SERVER: serverBinary,
     HERENOW_TARBALL: tarball(),
     HERENOW_APP: app,

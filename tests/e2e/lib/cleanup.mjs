@@ -20,12 +20,24 @@ export function atExit(end) {
   return () => forced.delete(end);
 }
 
+/** What does not end in this time is ended when the process exits. */
+const END_MS = 15_000;
+
+/** A browser or a socket that does not close must not keep the whole run from ending. */
+function inTime(ending) {
+  let timer;
+  const late = new Promise((settle) => {
+    timer = setTimeout(settle, END_MS);
+  });
+  return Promise.race([ending, late]).finally(() => clearTimeout(timer));
+}
+
 /** The last that was registered runs first. */
 async function run(ends) {
   const errors = [];
   for (const end of ends.splice(0).reverse()) {
     try {
-      await end();
+      await inTime(end());
     } catch (error) {
       errors.push(error);
     }
