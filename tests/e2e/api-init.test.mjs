@@ -148,13 +148,13 @@ test("endpoint: another server than the page's, with and without a slash at the 
 
 test("requestTimeout bounds a call", async () => {
   const own = await startServer();
-  const page = await openPage(own, { init: { requestTimeout: 400 } });
+  const page = await openPage(own, { init: { requestTimeout: 2_000 } });
   await call(page, "joinPresenceChannel", { channel: channelName() });
   own.pause();
   const began = Date.now();
   assert.equal((await failure(page, "joinPresenceChannel", { channel: channelName() })).code, "timeout");
   const took = Date.now() - began;
-  assert.ok(took >= 390 && took < 3_000, `after ${took} ms`);
+  assert.ok(took >= 1_990 && took < 5_000, `after ${took} ms`);
   own.resume();
 });
 
