@@ -133,22 +133,56 @@ async function guest(options) {
   };
   return (
     (await stored()) ??
-    alone(key, async () => {
+    alone(key, async (linger) => {
       const known = await stored();
       if (known) return known;
       const made = await makeGuest(options);
       await use(() => storage.set(made));
+      linger();
       return made;
     })
   );
 }
 
-let queue = Promise.resolve();
+/** What one tab stores is in another tab's copy of the storage some milliseconds later. This is ample, in ms. */
+const SEEN_MS = 500;
 
-/** Runs `task` alone: among the tabs of the origin with a Web Lock, else among the calls of this page. */
+/** By key: this page's turn among the tabs, `{queue, users, end}`. It ends when none of its calls uses it any more. */
+const turns = new Map();
+
+/** Asks for a turn. `queue` settles when it has come: with a Web Lock, or at once where there is none to be had. */
+function newTurn(key) {
+  const turn = { users: 0 };
+  const ended = new Promise((end) => (turn.end = end));
+  turn.queue = new Promise((begin) => {
+    const { locks } = globalThis.navigator ?? {};
+    if (!locks) return begin();
+    const held = () => (begin(), ended);
+    // An origin without storage is refused.
+    locks.request(key, held).catch(begin);
+  });
+  turns.set(key, turn);
+  return turn;
+}
+
+/**
+ * Runs `task` alone among the calls of this page and the tabs of the origin. `task` may call `linger` once it has
+ * stored something: its caller doesn't wait, nor do others on this page, but other tabs do until they can see it.
+ */
 function alone(key, task) {
-  if (globalThis.navigator?.locks) return navigator.locks.request(key, task);
-  const run = queue.then(task);
-  queue = run.catch(() => {});
+  const turn = turns.get(key) ?? newTurn(key);
+  const leave = () => {
+    turn.users -= 1;
+    if (turn.users > 0) return;
+    turns.delete(key);
+    turn.end();
+  };
+  const linger = () => {
+    turn.users += 1;
+    setTimeout(leave, SEEN_MS);
+  };
+  turn.users += 1;
+  const run = turn.queue.then(() => task(linger));
+  turn.queue = run.then(leave, leave);
   return run;
 }

@@ -6,12 +6,15 @@ import { before, test } from "node:test";
 import {
   call,
   channelName,
+  failure,
   freshUsers,
   guestToken,
+  openClient,
   openContext,
   openPage,
   openTab,
   startServer,
+  until,
   userId,
 } from "./lib/harness.mjs";
 
@@ -59,10 +62,66 @@ test("two first tabs at once make one guest", async () => {
   assert.equal(guests.made, 1);
 });
 
-for (const locks of [true, false]) {
-  test(`first calls at once in one page make one guest, ${locks ? "with" : "without"} Web Locks`, async () => {
+/** Two tabs of one browser. Timers of the first stand still; the second is blind to what is stored until `see()`. */
+async function tabs() {
+  const context = await openContext();
+  const [first, second] = [await openPage(server, { context }), await openPage(server, { context })];
+  await first.clock.install();
+  await first.clock.pauseAt(Date.now() + 60_000);
+  await second.evaluate(() => {
+    const { getItem } = Storage.prototype;
+    Storage.prototype.getItem = () => null;
+    window.see = () => void (Storage.prototype.getItem = getItem);
+  });
+  return { first, second, see: () => second.evaluate(() => window.see()), guests: countGuests(context) };
+}
+
+/** How many hold a lock of the page's origin, and how many wait for one. */
+const locks = (page) =>
+  page.evaluate(async () => {
+    const { held, pending } = await navigator.locks.query();
+    return `${held.length} held, ${pending.length} waiting`;
+  });
+
+test("who has made a guest keeps other tabs waiting until they see it, and nobody of its own page", async () => {
+  const { first, second, see, guests } = await tabs();
+  const id = await userId(first);
+  await openClient(first);
+  assert.equal(await userId(first, "client"), id);
+  const another = await first.evaluate(async () => {
+    const storageStrategy = { get: () => null, set() {} };
+    return (await new window.herenow.PresenceClient({ storageStrategy }).init()).id;
+  });
+  assert.notEqual(another, id, "a guest that is kept elsewhere");
+  const waiting = userId(second);
+  await until(async () => (await locks(first)) === "1 held, 1 waiting");
+  await see();
+  await first.clock.runFor(1_000);
+  assert.equal(await waiting, id);
+  assert.equal(guests.made, 2);
+  await until(async () => (await locks(first)) === "0 held, 0 waiting");
+});
+
+test("who could not make a guest keeps nobody waiting", async () => {
+  const { first, second } = await tabs();
+  await first.route("**/v1/guests", (route) => route.abort());
+  assert.equal((await failure(first, "init")).code, "unavailable");
+  assert.match(await userId(second), /^\S{8,}$/);
+});
+
+/** What becomes of Web Locks, in the page. */
+const LOCKS = {
+  "with Web Locks": () => {},
+  "without Web Locks": () => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }),
+  "with Web Locks forbidden": () => {
+    LockManager.prototype.request = () => Promise.reject(new DOMException("denied", "SecurityError"));
+  },
+};
+
+for (const [what, change] of Object.entries(LOCKS)) {
+  test(`first calls at once in one page make one guest, ${what}`, async () => {
     const context = await openContext();
-    if (!locks) await context.addInitScript(() => Object.defineProperty(Navigator.prototype, "locks", { value: undefined }));
+    await context.addInitScript(change);
     const page = await openPage(server, { context });
     const guests = countGuests(page);
     const channel = channelName();
