@@ -8,8 +8,8 @@ use crate::{ConnectionId, Millis};
 /// What is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Timer {
-    /// A connection without a session has been open for long enough.
-    Sessionless(ConnectionId),
+    /// A connection whose session said goodbye has been open for long enough.
+    Parted(ConnectionId),
     /// Look whether a connection was heard.
     Liveness(ConnectionId),
     /// A connection has not drained what it was sent.
@@ -24,7 +24,7 @@ impl Timer {
     /// Every timer that a connection can have.
     pub(crate) const fn of_connection(connection: ConnectionId) -> [Timer; 4] {
         [
-            Timer::Sessionless(connection),
+            Timer::Parted(connection),
             Timer::Liveness(connection),
             Timer::Slow(connection),
             Timer::Token(connection),
@@ -58,13 +58,13 @@ impl Timers {
         self.order.first().map(|(at, _)| *at)
     }
 
-    /// Takes the earliest timer that is due.
-    pub(crate) fn pop_due(&mut self, now: Millis) -> Option<Timer> {
+    /// Takes the earliest timer that is due, with its deadline.
+    pub(crate) fn pop_due(&mut self, now: Millis) -> Option<(Millis, Timer)> {
         let (at, timer) = *self.order.first()?;
         if at > now {
             return None;
         }
         self.clear(timer);
-        Some(timer)
+        Some((at, timer))
     }
 }

@@ -218,8 +218,7 @@ impl Turns {
                     self.close(connection, RESTART);
                     return;
                 }
-                self.registry.handle_connect(now, connection, encoding);
-                self.registry.handle_hello(now, connection, *hello, identity);
+                self.registry.handle_hello(now, connection, encoding, *hello, identity);
             }
             Command::Frames { connection, frames } => self.registry.handle_frames(now, connection, frames),
             Command::Token { connection, id, outcome } => {

@@ -213,6 +213,11 @@ impl Mirror {
                 self.become_phase(connection, Phase::Behind { at_seq: reached_seq, say: false });
                 Step::Sent
             }
+            // A place that the channel has not reached: what such a client knows is of no use.
+            Phase::Behind { at_seq, .. } if *at_seq > self.flushed_seq => {
+                observer.phase = Phase::Wanting;
+                Step::Moved
+            }
             Phase::Behind { .. } if asks_early => {
                 observer.waits = true;
                 Step::Waits

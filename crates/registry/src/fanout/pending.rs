@@ -1,5 +1,5 @@
-//! Transitions on their way into one diff, coalesced: of a user's attribute updates only the last since their last
-//! join or departure is kept, and none that a departure follows. Joins and departures are all kept.
+//! Transitions on their way into one diff, coalesced: of a user's attribute updates only the last is kept, also when a
+//! departure follows it: it was acknowledged, so it is told. Joins and departures are all kept.
 
 use std::collections::HashMap;
 
@@ -32,7 +32,7 @@ impl Entry {
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     entries: Vec<Option<Entry>>,
-    /// Where the attribute update stands that a later one of the same user would replace.
+    /// Where each user's attribute update stands, which a later one replaces.
     sets: HashMap<String, usize>,
     kept: usize,
     bytes: usize,
@@ -44,14 +44,7 @@ impl Pending {
             self.compact();
         }
         match &entry.transition {
-            Transition::Join { user } => {
-                self.sets.remove(user);
-            }
-            Transition::Leave { user } | Transition::Timeout { user } => {
-                if let Some(at) = self.sets.remove(user) {
-                    self.discard(at);
-                }
-            }
+            Transition::Join { .. } | Transition::Leave { .. } | Transition::Timeout { .. } => {}
             Transition::Set { user, .. } => {
                 let at = self.entries.len();
                 let earlier = match self.sets.get_mut(user) {
@@ -145,7 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn an_update_belongs_to_its_membership() {
+    fn the_last_update_is_kept_before_a_departure() {
+        let told = coalesced(vec![set("a", "1"), set("a", "2"), leave("a"), join("a"), leave("a")]);
+        assert_eq!(told, [set("a", "2"), leave("a"), join("a"), leave("a")]);
+    }
+
+    #[test]
+    fn an_update_of_a_later_membership_replaces_one_of_an_earlier() {
         let told = coalesced(vec![set("a", "1"), leave("a"), join("a"), set("a", "2"), set("a", "3")]);
         assert_eq!(told, [leave("a"), join("a"), set("a", "3")]);
     }

@@ -1,14 +1,16 @@
 //! One socket: what it has said, whether it lives, how it ends.
 
-use herenow_protocol::{CloseCode, HELLO_TIMEOUT_MS, SLOW_READER_MS, ServerFrame};
+use herenow_protocol::{CloseCode, SLOW_READER_MS, ServerFrame};
 
 use super::Registry;
-use crate::sessions::SessionId;
+use crate::sessions::{Detached, SessionId};
 use crate::timers::Timer;
 use crate::{ConnectionId, Millis};
 
 /// Pings that may be unanswered.
 const MAX_UNANSWERED: u32 = 2;
+/// Milliseconds that a socket may stay open after its goodbye.
+const PARTED_MS: u64 = 5_000;
 
 /// A socket.
 #[derive(Debug)]
@@ -21,8 +23,6 @@ pub(super) struct Connection {
 /// What a socket has said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
-    /// Nothing yet.
-    New,
     /// Hello: it is the one of this session.
     Greeted(SessionId),
     /// Goodbye: what follows is skipped, and the session lingers.
@@ -30,8 +30,8 @@ pub(super) enum Stage {
 }
 
 impl Connection {
-    pub(super) const fn new(now: Millis) -> Self {
-        Self { stage: Stage::New, heard_at: now, unanswered: 0 }
+    pub(super) const fn new(now: Millis, session: SessionId) -> Self {
+        Self { stage: Stage::Greeted(session), heard_at: now, unanswered: 0 }
     }
 
     /// When to look after it next: pings go out after one interval of silence and after one and a half, and after
@@ -46,18 +46,12 @@ impl Registry {
     pub(super) fn greeted(&self) -> impl Iterator<Item = ConnectionId> {
         self.connections.iter().filter_map(|(id, connection)| match connection.stage {
             Stage::Greeted(_) => Some(*id),
-            Stage::New | Stage::Parted => None,
+            Stage::Parted => None,
         })
     }
 
     pub(super) fn stage(&self, connection: ConnectionId) -> Option<Stage> {
         self.connections.get(&connection).map(|known| known.stage)
-    }
-
-    pub(super) fn set_stage(&mut self, connection: ConnectionId, stage: Stage) {
-        if let Some(known) = self.connections.get_mut(&connection) {
-            known.stage = stage;
-        }
     }
 
     /// Something arrived. The timer is not moved: it looks again when it fires.
@@ -100,15 +94,9 @@ impl Registry {
         self.config.ping_interval_ms.max(2)
     }
 
-    /// Closes a socket that has not said hello in time, or has said goodbye and stays.
-    pub(super) fn give_up_sessionless(&mut self, now: Millis, connection: ConnectionId) {
-        match self.stage(connection) {
-            Some(Stage::New) => self.close(now, connection, CloseCode::Protocol, "no hello within 5 s"),
-            Some(Stage::Parted) => {
-                self.close(now, connection, CloseCode::Restart, "said bye and stayed: connect again");
-            }
-            Some(Stage::Greeted(_)) | None => {}
-        }
+    /// Closes a socket that has said goodbye and stays.
+    pub(super) fn give_up_parted(&mut self, now: Millis, connection: ConnectionId) {
+        self.close(now, connection, CloseCode::Restart, "said bye and stayed: connect again");
     }
 
     pub(super) fn check_slow(&mut self, now: Millis, connection: ConnectionId) {
@@ -122,13 +110,15 @@ impl Registry {
     pub(super) fn part(&mut self, now: Millis, connection: ConnectionId, session: SessionId) {
         let ops = self.sessions.part(now, session);
         self.apply(now, ops);
-        self.timers.set(Timer::Session(session), now.plus(self.config.goodbye_linger_ms));
+        self.await_session(now, session, Detached::Parted);
         self.fanout.forget(now, connection);
         for timer in Timer::of_connection(connection) {
             self.timers.clear(timer);
         }
-        self.set_stage(connection, Stage::Parted);
-        self.timers.set(Timer::Sessionless(connection), now.plus(HELLO_TIMEOUT_MS));
+        if let Some(known) = self.connections.get_mut(&connection) {
+            known.stage = Stage::Parted;
+        }
+        self.timers.set(Timer::Parted(connection), now.plus(PARTED_MS));
     }
 
     /// Closes a socket; its session has the grace to resume.
@@ -155,10 +145,10 @@ impl Registry {
         match known.stage {
             Stage::Greeted(session) => {
                 if self.sessions.lose(now, session, connection) {
-                    self.timers.set(Timer::Session(session), now.plus(self.config.grace_ms));
+                    self.await_session(now, session, Detached::Lost);
                 }
             }
-            Stage::New | Stage::Parted => {}
+            Stage::Parted => {}
         }
     }
 }

@@ -28,9 +28,6 @@ impl Registry {
         for frame in frames {
             match self.stage(connection) {
                 Some(Stage::Greeted(session)) => self.frame(now, connection, session, frame),
-                Some(Stage::New) => {
-                    self.close(now, connection, CloseCode::Protocol, "a frame before hello");
-                }
                 Some(Stage::Parted) | None => return,
             }
         }

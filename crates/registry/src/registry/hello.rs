@@ -1,12 +1,12 @@
 //! The first frame of a socket, and a fresh token later.
 
 use herenow_protocol::{
-    CloseCode, Code, FrameId, Granted, Hello, Refusal, ServerFrame, Welcome, validate_application,
+    CloseCode, Code, Encoding, FrameId, Granted, Hello, Refusal, ServerFrame, Welcome, validate_application,
     validate_user,
 };
 
 use super::Registry;
-use super::connection::Stage;
+use super::connection::{Connection, Stage};
 use crate::names::User;
 use crate::sessions::Denied;
 use crate::store::Effect;
@@ -17,33 +17,42 @@ use crate::{ConnectionId, Identity, Millis};
 const TOKEN_GRACE_MS: u64 = 30_000;
 
 impl Registry {
-    pub(super) fn hello(&mut self, now: Millis, connection: ConnectionId, hello: Hello, identity: Identity) {
+    pub(super) fn hello(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        encoding: Encoding,
+        hello: Hello,
+        identity: Identity,
+    ) {
         match self.stage(connection) {
-            Some(Stage::New) => {}
+            None => {}
             Some(Stage::Greeted(_)) => {
                 self.close(now, connection, CloseCode::Protocol, "a second hello");
                 return;
             }
-            Some(Stage::Parted) | None => return,
+            Some(Stage::Parted) => return,
         }
         if validate_application(&identity.application).is_err() || validate_user(&identity.user).is_err() {
-            self.close(now, connection, CloseCode::Protocol, "the clientId or the user is not of its form");
+            let reason = "the clientId or the user is not of its form";
+            self.outboxes.close(connection, CloseCode::Protocol, reason);
             return;
         }
         let user = User::new(&identity.application, &identity.user);
         let attached = match self.sessions.attach(now, connection, &user, hello.session, hello.attempt) {
             Ok(attached) => attached,
             Err(Denied::Older) => {
-                self.close(now, connection, CloseCode::Replaced, "a newer socket of the session is known");
+                let reason = "a newer socket of the session is known";
+                self.outboxes.close(connection, CloseCode::Replaced, reason);
                 return;
             }
             Err(Denied::LimitReached) => {
-                self.close(now, connection, CloseCode::Kicked, "limit_reached");
+                self.outboxes.close(connection, CloseCode::Kicked, Code::LimitReached.as_str());
                 return;
             }
         };
-        self.set_stage(connection, Stage::Greeted(attached.id));
-        self.timers.clear(Timer::Sessionless(connection));
+        self.connections.insert(connection, Connection::new(now, attached.id));
+        self.outboxes.open(connection, encoding);
         self.timers.clear(Timer::Session(attached.id));
         self.watch(connection);
         self.expect_token(connection, identity.expires_at);
@@ -88,10 +97,6 @@ impl Registry {
     ) {
         let session = match self.stage(connection) {
             Some(Stage::Greeted(session)) => session,
-            Some(Stage::New) => {
-                self.close(now, connection, CloseCode::Protocol, "a frame before hello");
-                return;
-            }
             Some(Stage::Parted) | None => return,
         };
         if let Err(retry_in_ms) = self.sessions.spend(now, session) {

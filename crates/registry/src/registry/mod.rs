@@ -8,18 +8,20 @@ mod reads;
 use std::collections::HashMap;
 
 use herenow_protocol::{
-    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, HELLO_TIMEOUT_MS, Hello, Refusal,
-    SLOW_READER_MS, ServerFrame,
+    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Refusal, SLOW_READER_MS, ServerFrame,
 };
 
 use crate::fanout::{Fanout, Moment};
 use crate::outbox::Outboxes;
 use crate::random::Random;
-use crate::sessions::{SessionId, Sessions};
+use crate::sessions::{Detached, SessionId, Sessions};
 use crate::store::{Effect, MemoryStore, Op};
 use crate::timers::{Timer, Timers};
 use crate::{Config, ConnectionId, Identity, Millis, Output};
 use connection::Connection;
+
+/// A deadline of a session that is noticed so late means that the node stood still: paused, or starved.
+const STOOD_STILL_MS: u64 = 1_000;
 
 /// All presence of one node.
 ///
@@ -60,26 +62,23 @@ impl Registry {
         }
     }
 
-    /// A socket was opened. It must say hello within [`HELLO_TIMEOUT_MS`].
-    pub fn handle_connect(&mut self, now: Millis, connection: ConnectionId, encoding: Encoding) {
+    /// A socket said hello with a token that the driver has verified, and is a connection from now on. What it says
+    /// before, and that it says hello in time, is the driver's to check. A second hello closes it with 4500.
+    pub fn handle_hello(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        encoding: Encoding,
+        hello: Hello,
+        identity: Identity,
+    ) {
         let now = self.advance(now);
-        if self.connections.contains_key(&connection) {
-            return;
-        }
-        self.connections.insert(connection, Connection::new(now));
-        self.outboxes.open(connection, encoding);
-        self.timers.set(Timer::Sessionless(connection), now.plus(HELLO_TIMEOUT_MS));
+        self.hello(now, connection, encoding, hello, identity);
     }
 
-    /// A connection said hello with a token that the driver has verified; a second hello closes it with 4500.
-    pub fn handle_hello(&mut self, now: Millis, connection: ConnectionId, hello: Hello, identity: Identity) {
-        let now = self.advance(now);
-        self.hear(now, connection);
-        self.hello(now, connection, hello, identity);
-    }
-
-    /// The frames of a message, without its hello: one in here closes the connection with 4500, as any frame before
-    /// a hello does. A `token` is skipped here, since the driver verifies it and calls [`Registry::handle_token`].
+    /// The frames of a message, without its hello: one in here closes the connection with 4500. A `token` is skipped
+    /// here, since the driver verifies it and calls [`Registry::handle_token`]. Frames of a connection that has not
+    /// said hello, or that is closed, are skipped.
     pub fn handle_frames(
         &mut self,
         now: Millis,
@@ -100,6 +99,7 @@ impl Registry {
         outcome: Result<Identity, Refusal>,
     ) {
         let now = self.advance(now);
+        self.hear(now, connection);
         self.token(now, connection, id, outcome);
     }
 
@@ -122,7 +122,8 @@ impl Registry {
         self.forget(now, connection);
     }
 
-    /// The server stops: tells everybody to come back at a time spread over `over_ms` milliseconds.
+    /// The server stops: tells everybody to come back at a time spread over `over_ms` milliseconds. From now on a lost
+    /// session does not time out: it resumes elsewhere, or after the restart.
     pub fn handle_shutdown(&mut self, now: Millis, over_ms: u64) {
         self.advance(now);
         self.shutdown_over_ms = Some(over_ms);
@@ -136,15 +137,15 @@ impl Registry {
     /// A deadline of [`Registry::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Millis) {
         let now = self.advance(now);
-        while let Some(timer) = self.timers.pop_due(now) {
+        while let Some((due, timer)) = self.timers.pop_due(now) {
             match timer {
-                Timer::Sessionless(connection) => self.give_up_sessionless(now, connection),
+                Timer::Parted(connection) => self.give_up_parted(now, connection),
                 Timer::Liveness(connection) => self.check_liveness(now, connection),
                 Timer::Slow(connection) => self.check_slow(now, connection),
                 Timer::Token(connection) => {
                     self.close(now, connection, CloseCode::Unauthorized, "token_expired");
                 }
-                Timer::Session(session) => self.end_session(now, session),
+                Timer::Session(session) => self.end_session(now, due, session),
             }
         }
         self.fanout.handle_timeout(now);
@@ -200,10 +201,29 @@ impl Registry {
         effects
     }
 
-    /// The grace or the linger of a detached session is over.
-    fn end_session(&mut self, now: Millis, session: SessionId) {
+    /// The grace or the linger of a detached session was over at `due`.
+    fn end_session(&mut self, now: Millis, due: Millis, session: SessionId) {
+        let Some(detached) = self.sessions.detached(session) else { return };
+        if detached == Detached::Lost && self.shutdown_over_ms.is_some() {
+            return;
+        }
+        // If the node itself stood still, who came back meanwhile is still to be heard. Once only: a node that is
+        // late all the time must not keep ghosts.
+        if now.since(due) > STOOD_STILL_MS && self.sessions.spare(session) {
+            self.await_session(now, session, detached);
+            return;
+        }
         let ops = self.sessions.end(session);
         self.apply(now, ops);
+    }
+
+    /// Gives a detached session its time to resume.
+    fn await_session(&mut self, now: Millis, session: SessionId, detached: Detached) {
+        let wait_ms = match detached {
+            Detached::Lost => self.config.grace_ms,
+            Detached::Parted => self.config.goodbye_linger_ms,
+        };
+        self.timers.set(Timer::Session(session), now.plus(wait_ms));
     }
 
     fn send_away(&mut self, connection: ConnectionId, over_ms: u64) {

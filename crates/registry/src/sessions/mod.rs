@@ -16,7 +16,7 @@ use crate::{ConnectionId, Millis};
 use bucket::Bucket;
 use session::{Presence, Session};
 
-pub(crate) use session::SessionId;
+pub(crate) use session::{Detached, SessionId};
 
 /// All sessions of one node. Bounded by [`MAX_SESSIONS_PER_USER`] a user; the driver bounds connections, and a
 /// session without one ends after the grace.
@@ -82,6 +82,7 @@ impl Sessions {
             };
             session.attempt = attempt;
             session.presence = Presence::Attached(connection);
+            session.spared = false;
             return Ok(Attached { id, replaced, evicted: None });
         }
         let evicted = self.make_room(user)?;
@@ -200,6 +201,16 @@ impl Sessions {
         let Some(session) = self.sessions.get_mut(&id) else { return Vec::new() };
         session.presence = Presence::Parted { since: now };
         session.ops(&Action::Linger)
+    }
+
+    /// How a session came off its socket; `None` for one that is on it, or is not known.
+    pub(crate) fn detached(&self, id: SessionId) -> Option<Detached> {
+        self.sessions.get(&id)?.presence.detached()
+    }
+
+    /// Whether a detached session may have more time to resume: once.
+    pub(crate) fn spare(&mut self, id: SessionId) -> bool {
+        self.sessions.get_mut(&id).is_some_and(|session| !std::mem::replace(&mut session.spared, true))
     }
 
     /// Forgets a session; the ops end its memberships in the way that it ended.

@@ -29,7 +29,25 @@ pub(crate) enum Presence {
     },
 }
 
+/// How a session came off its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detached {
+    /// It was lost.
+    Lost,
+    /// It said goodbye.
+    Parted,
+}
+
 impl Presence {
+    /// How a session that is on no socket came off it.
+    pub(crate) const fn detached(self) -> Option<Detached> {
+        match self {
+            Presence::Attached(_) => None,
+            Presence::Lost { .. } => Some(Detached::Lost),
+            Presence::Parted { .. } => Some(Detached::Parted),
+        }
+    }
+
     /// When a session that is on no socket came off it.
     pub(crate) const fn detached_since(self) -> Option<Millis> {
         match self {
@@ -48,6 +66,8 @@ pub(crate) struct Session {
     /// At most `limits.joined`.
     pub(crate) joined: Vec<Channel>,
     pub(crate) bucket: Bucket,
+    /// It was given more time to resume since it came off its socket.
+    pub(crate) spared: bool,
     owner: OwnerId,
 }
 
@@ -60,7 +80,16 @@ impl Session {
         bucket: Bucket,
     ) -> Self {
         let presence = Presence::Attached(connection);
-        Self { owner: owner_of(secret), user, secret, attempt, presence, joined: Vec::new(), bucket }
+        Self {
+            owner: owner_of(secret),
+            user,
+            secret,
+            attempt,
+            presence,
+            joined: Vec::new(),
+            bucket,
+            spared: false,
+        }
     }
 
     pub(crate) fn op(&self, channel: Channel, action: Action) -> Op {

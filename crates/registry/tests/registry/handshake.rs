@@ -1,8 +1,6 @@
 //! The first frame: who may attach to what, and what is told.
 
-use herenow_protocol::{
-    ClientFrame, CloseCode, Code, Decoded, Encoding, Hello, Limits, ServerFrame, SessionSecret,
-};
+use herenow_protocol::{ClientFrame, CloseCode, Code, Encoding, Hello, Limits, ServerFrame, SessionSecret};
 use herenow_registry::{Config, Identity, Millis};
 
 use crate::harness::*;
@@ -37,39 +35,23 @@ fn welcome_tells_how_long_the_token_is_valid() {
         attempt: 1,
         joined: vec![],
     };
-    world.registry.handle_hello(world.millis(), connection, hello, who);
-    world.drain();
+    world.hello_as(connection, hello, who);
     let Some(ServerFrame::Welcome(welcome)) = world.next(connection) else { panic!() };
     assert_eq!(welcome.expires_in_ms, Some(60_000));
 }
 
 #[test]
-fn a_silent_socket_is_closed_after_five_seconds() {
+fn what_is_said_before_hello_is_nobodys() {
     let mut world = World::new();
     let connection = world.connect();
-    world.advance(4_999);
-    assert_eq!(world.close_of(connection), None);
-    world.advance(1);
-    assert_eq!(world.close_of(connection), Some((CloseCode::Protocol, "no hello within 5 s")));
+    world.say(connection, vec![ClientFrame::Join { id: 1, channel: "lobby".into() }, ClientFrame::Bye {}]);
+    world.registry.handle_token(world.millis(), connection, 2, Ok(identity("ada")));
+    world.registry.handle_heard(world.millis(), connection);
+    world.registry.handle_written(world.millis(), connection, 100);
+    world.disconnect(connection);
+    assert_eq!(world.take(connection), []);
     assert_eq!(world.registry.connections(), 0);
-}
-
-#[test]
-fn any_frame_before_hello_is_a_protocol_error() {
-    let frames = [
-        Decoded::Frame(ClientFrame::Bye {}),
-        Decoded::Frame(ClientFrame::Join { id: 1, channel: "lobby".into() }),
-        Decoded::Frame(ClientFrame::Token { id: 1, token: String::new() }),
-        Decoded::Unknown { id: Some(1) },
-        Decoded::Malformed { id: Some(1) },
-    ];
-    for frame in frames {
-        let mut world = World::new();
-        let connection = world.connect();
-        world.registry.handle_frames(world.millis(), connection, vec![frame]);
-        world.drain();
-        assert_eq!(world.close_code(connection), Some(CloseCode::Protocol));
-    }
+    assert_eq!(world.registry.poll_timeout(), None);
 }
 
 #[test]
@@ -173,8 +155,7 @@ fn the_same_secret_of_another_user_or_application_is_another_session() {
         joined: vec!["lobby".into()],
     };
     let who = Identity { application: "other".into(), ..identity("ada") };
-    world.registry.handle_hello(world.millis(), elsewhere, hello, who);
-    world.drain();
+    world.hello_as(elsewhere, hello, who);
     for connection in [ada, bob, elsewhere] {
         assert_eq!(world.close_of(connection), None);
     }

@@ -54,11 +54,11 @@ impl World {
 
     // --- what clients do ---
 
+    /// A socket that has not said hello.
     pub(crate) fn connect_as(&mut self, encoding: Encoding) -> ConnectionId {
         self.last_connection += 1;
         let connection = ConnectionId(self.last_connection);
         self.encodings.insert(connection, encoding);
-        self.registry.handle_connect(self.millis(), connection, encoding);
         connection
     }
 
@@ -101,7 +101,12 @@ impl World {
             attempt,
             joined: joined.iter().map(|name| (*name).into()).collect(),
         };
-        self.registry.handle_hello(self.millis(), connection, hello, identity(user));
+        self.hello_as(connection, hello, identity(user));
+    }
+
+    pub(crate) fn hello_as(&mut self, connection: ConnectionId, hello: Hello, identity: Identity) {
+        let encoding = self.encodings[&connection];
+        self.registry.handle_hello(self.millis(), connection, encoding, hello, identity);
         self.drain();
     }
 

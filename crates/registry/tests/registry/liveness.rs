@@ -119,8 +119,7 @@ fn client_until(world: &mut World, expires_at: u64) -> ConnectionId {
         joined: vec!["lobby".into()],
     };
     let who = Identity { expires_at: Some(Millis(expires_at)), ..identity("ada") };
-    world.registry.handle_hello(world.millis(), connection, hello, who);
-    world.drain();
+    world.hello_as(connection, hello, who);
     connection
 }
 
@@ -185,7 +184,6 @@ fn a_shutdown_sends_everybody_away_at_different_times() {
     times.dedup();
     assert!(times.len() > 40);
     // One that says hello now is sent away too, after its welcome.
-    assert_eq!(world.take(early), []);
     world.hello(early, "early", 900, 1, &[]);
     let frames = world.take(early);
     assert!(matches!(frames.as_slice(), [ServerFrame::Welcome(_), ServerFrame::GoingAway { .. }]));
@@ -194,19 +192,94 @@ fn a_shutdown_sends_everybody_away_at_different_times() {
     assert_eq!(world.users("lobby").len(), 50);
 }
 
+/// Clients of a server that stops leave it one after the other: that is no departure.
+#[test]
+fn while_a_server_stops_nobody_times_out_but_goodbyes_are_told() {
+    let mut world = World::with(Config { grace_ms: 500, ..Config::default() });
+    let watcher = world.client("watcher", 9, &[]);
+    world.snapshot(watcher, "lobby");
+    let before = world.client("before", 1, &["lobby"]);
+    let ada = world.client("ada", 2, &["lobby"]);
+    let bob = world.client("bob", 3, &["lobby"]);
+    world.settle();
+    world.take(watcher);
+    world.disconnect(before);
+    world.registry.handle_shutdown(world.millis(), 10_000);
+    world.drain();
+    assert!(matches!(world.take(watcher).as_slice(), [ServerFrame::GoingAway { .. }]));
+    world.disconnect(ada);
+    world.bye(bob);
+    world.advance(10_000);
+    assert_eq!(world.told(watcher, "lobby"), [left("bob")]);
+    assert_eq!(world.users("lobby"), ["ada", "before"]);
+    assert_eq!(world.registry.poll_timeout().map(|at| at > world.millis()), Some(true));
+}
+
+/// The hello of a client that came back meanwhile waits in its socket.
+#[test]
+fn a_node_that_stood_still_hears_who_came_back_before_it_ends_sessions() {
+    for goodbye in [false, true] {
+        let mut world = World::new();
+        let watcher = world.client("watcher", 9, &[]);
+        world.snapshot(watcher, "lobby");
+        let ada = world.client("ada", 1, &["lobby"]);
+        world.settle();
+        world.take(watcher);
+        let wait_ms = if goodbye { 2_000 } else { 10_000 };
+        if goodbye {
+            world.bye(ada)
+        } else {
+            world.disconnect(ada)
+        }
+        world.now += 60_000;
+        world.registry.handle_timeout(world.millis());
+        world.drain();
+        world.advance(wait_ms - 1);
+        let (ada, welcome) = world.client_again("ada", 1, 2, &["lobby"]);
+        assert!(!welcome.joined[0].fresh);
+        world.advance(60_000);
+        assert_eq!(world.told(watcher, "lobby"), []);
+
+        // Only once: a node that is always late keeps no ghosts.
+        if goodbye {
+            world.bye(ada)
+        } else {
+            world.disconnect(ada)
+        }
+        for _ in 0..2 {
+            assert_eq!(world.users("lobby"), ["ada"]);
+            world.now += 60_000;
+            world.registry.handle_timeout(world.millis());
+            world.drain();
+        }
+        assert!(world.users("lobby").is_empty());
+    }
+}
+
+#[test]
+fn a_fresh_token_shows_that_the_client_lives() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &[]);
+    world.vanish(ada);
+    for id in 0..10 {
+        world.advance(9_000);
+        world.registry.handle_token(world.millis(), ada, id, Ok(identity("ada")));
+    }
+    assert_eq!(world.pings(ada), 0);
+}
+
 #[test]
 fn connections_are_counted() {
     let mut world = World::new();
     assert_eq!(world.registry.connections(), 0);
     let ada = world.client("ada", 1, &[]);
-    let new = world.connect();
+    let bob = world.client("bob", 2, &[]);
     assert_eq!(world.registry.connections(), 2);
-    world.disconnect(new);
+    world.disconnect(bob);
     world.bye(ada);
     assert_eq!(world.registry.connections(), 0);
     // What is said on a socket that is gone is nobody's.
     world.say(ada, vec![ClientFrame::Bye {}]);
-    world.hello(ada, "ada", 1, 1, &[]);
     assert_eq!(world.take(ada), []);
 }
 

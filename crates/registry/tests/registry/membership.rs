@@ -21,7 +21,8 @@ fn join_set_leave_are_told_in_order() {
     assert_eq!(world.leave(ada, "lobby"), Ok(None));
     assert_eq!(world.join(ada, "lobby"), Ok(Some(true)));
     world.settle();
-    assert_eq!(world.told(watcher, "lobby"), [joined("ada"), left("ada"), joined("ada")]);
+    let told = world.told(watcher, "lobby");
+    assert_eq!(told, [joined("ada"), mood_of("ada", "happy"), left("ada"), joined("ada")]);
     assert!(world.registry.attributes(APPLICATION, "lobby", "ada").is_empty(), "they die with a membership");
 }
 

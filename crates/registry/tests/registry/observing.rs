@@ -132,7 +132,7 @@ fn an_observer_that_missed_nothing_is_told_so() {
 }
 
 #[test]
-fn an_observer_that_is_ahead_is_told_where_the_channel_stands() {
+fn an_observer_that_is_ahead_gets_a_snapshot() {
     let mut world = World::new();
     world.client("ada", 1, &["lobby"]);
     let ours = seq_of(&mut world, "lobby");
@@ -140,7 +140,7 @@ fn an_observer_that_is_ahead_is_told_where_the_channel_stands() {
     let frames = world.observe(watcher, "lobby", Some(Position { seq: 1_000, ..ours }));
     assert!(matches!(
         frames.as_slice(),
-        [ServerFrame::Diff { prev, seq, .. }, ServerFrame::Ok { .. }] if (*prev, *seq) == (ours.seq, ours.seq)
+        [ServerFrame::Snapshot(snapshot), ServerFrame::Ok { .. }] if snapshot.seq == ours.seq
     ));
 }
 
@@ -173,7 +173,7 @@ fn a_mirror_outlives_its_last_observer_by_the_grace() {
         if catches_up {
             assert!(
                 matches!(frames.as_slice(), [ServerFrame::Diff { prev, transitions, .. }, ServerFrame::Ok { .. }]
-                    if *prev == from.seq && *transitions == [left("ada")]),
+                    if *prev == from.seq && *transitions == [mood_of("ada", "happy"), left("ada")]),
                 "{frames:?}"
             );
         } else {
@@ -352,7 +352,7 @@ fn nothing_crosses_from_one_application_to_another() {
         joined: vec!["lobby".into()],
     };
     let who = herenow_registry::Identity { application: "other".into(), ..identity("watcher") };
-    world.registry.handle_hello(world.millis(), elsewhere, hello, who);
+    world.hello_as(elsewhere, hello, who);
     world.settle();
     assert_eq!(world.take(watcher), []);
     assert!(world.users("lobby").is_empty());

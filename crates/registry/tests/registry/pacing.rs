@@ -208,3 +208,23 @@ fn the_same_history_gives_the_same_outputs() {
     assert!(first.len() > 100);
     assert!(first == play(), "the outputs differ");
 }
+
+/// Both were acknowledged, so both are seen.
+#[test]
+fn an_update_and_the_departure_that_follows_it_are_told() {
+    let mut world = World::new();
+    let watcher = world.client("watcher", 9, &[]);
+    world.snapshot(watcher, "lobby");
+    let ada = world.client("ada", 1, &["lobby"]);
+    world.settle();
+    world.take(watcher);
+    let frames = ["1", "2", "last"].map(|mood| ClientFrame::Set {
+        id: 1,
+        channel: "lobby".into(),
+        attributes: moods(mood),
+    });
+    world.deliver(ada, frames.into());
+    world.deliver(ada, vec![ClientFrame::Leave { id: 2, channel: "lobby".into() }]);
+    world.drain();
+    assert_eq!(world.told(watcher, "lobby"), [mood_of("ada", "last"), left("ada")]);
+}
