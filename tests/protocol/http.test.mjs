@@ -48,17 +48,22 @@ test("what was acknowledged is read", async () => {
   const rest = (await get("/v1/channel/users", { channel, limit: 1, after: first.next })).body;
   assert.deepEqual([rest.users, rest.next], [expected.slice(1), null]);
 
-  const attributes = async (user) => (await get("/v1/channel/attributes", { channel, user })).body;
+  const read = async (path, query) => {
+    const { settles_in_ms, ...body } = (await get(path, query)).body;
+    assert.ok(settles_in_ms > 0, `${path}: the server has just started`);
+    return body;
+  };
+  const attributes = async (user) => read("/v1/channel/attributes", { channel, user });
   assert.deepEqual(await attributes(one.user), { attributes: { mood: "happy" } });
   assert.deepEqual(await attributes("nobody"), { attributes: {} });
-  assert.deepEqual((await get("/v1/channel/count", { channel })).body, { count: 2 });
+  assert.deepEqual(await read("/v1/channel/count", { channel }), { count: 2 });
   await one.ask("join", { channel: "a" });
-  assert.deepEqual((await get("/v1/user/channels", { user: one.user })).body, { channels: ["a", channel] });
-  assert.deepEqual((await get("/v1/user/channels", { user: "nobody" })).body, { channels: [] });
-  assert.deepEqual((await get("/v1/channel/count", { channel, client_id: "shop" })).body, { count: 0 });
+  assert.deepEqual(await read("/v1/user/channels", { user: one.user }), { channels: ["a", channel] });
+  assert.deepEqual(await read("/v1/user/channels", { user: "nobody" }), { channels: [] });
+  assert.deepEqual(await read("/v1/channel/count", { channel, client_id: "shop" }), { count: 0 });
 
   await one.ask("leave", { channel });
-  assert.deepEqual((await get("/v1/channel/count", { channel })).body, { count: 1 });
+  assert.deepEqual(await read("/v1/channel/count", { channel }), { count: 1 });
   await Promise.all([one.bye(), other.bye()]);
 });
 

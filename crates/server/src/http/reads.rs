@@ -8,6 +8,7 @@ use axum::http::header::{CACHE_CONTROL, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use herenow_protocol::{Attributes, Code, Member, validate_channel, validate_user};
+use herenow_registry::Registry;
 use serde::{Deserialize, Serialize};
 
 use super::access::identify;
@@ -98,6 +99,7 @@ pub(crate) async fn users(
 #[derive(Serialize)]
 struct AttributesAnswer {
     attributes: Attributes,
+    settles_in_ms: u64,
 }
 
 /// `GET /v1/channel/attributes?channel=&user=`
@@ -108,14 +110,17 @@ pub(crate) async fn attributes(
 ) -> Result<Response, ApiError> {
     let (application, mut asked) = enter(&headers, asked)?;
     let (channel, user) = (asked.channel()?, asked.user()?);
-    let attributes =
-        app.actor.read(move |registry, _| registry.attributes(&application, &channel, &user)).await?;
-    Ok(json(&AttributesAnswer { attributes }))
+    let look = move |registry: &Registry, now| AttributesAnswer {
+        attributes: registry.attributes(&application, &channel, &user),
+        settles_in_ms: registry.settles_in_ms(now),
+    };
+    Ok(json(&app.actor.read(look).await?))
 }
 
 #[derive(Serialize)]
 struct Count {
     count: u64,
+    settles_in_ms: u64,
 }
 
 /// `GET /v1/channel/count?channel=`
@@ -126,13 +131,17 @@ pub(crate) async fn count(
 ) -> Result<Response, ApiError> {
     let (application, mut asked) = enter(&headers, asked)?;
     let channel = asked.channel()?;
-    let count = app.actor.read(move |registry, _| registry.count(&application, &channel)).await?;
-    Ok(json(&Count { count }))
+    let look = move |registry: &Registry, now| Count {
+        count: registry.count(&application, &channel),
+        settles_in_ms: registry.settles_in_ms(now),
+    };
+    Ok(json(&app.actor.read(look).await?))
 }
 
 #[derive(Serialize)]
 struct Channels {
     channels: Vec<String>,
+    settles_in_ms: u64,
 }
 
 /// `GET /v1/user/channels?user=`
@@ -143,6 +152,9 @@ pub(crate) async fn channels(
 ) -> Result<Response, ApiError> {
     let (application, mut asked) = enter(&headers, asked)?;
     let user = asked.user()?;
-    let channels = app.actor.read(move |registry, _| registry.user_channels(&application, &user)).await?;
-    Ok(json(&Channels { channels }))
+    let look = move |registry: &Registry, now| Channels {
+        channels: registry.user_channels(&application, &user),
+        settles_in_ms: registry.settles_in_ms(now),
+    };
+    Ok(json(&app.actor.read(look).await?))
 }

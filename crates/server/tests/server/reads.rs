@@ -1,11 +1,13 @@
 //! The HTTP reads, and errors by status and code.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::common::client::Client;
 use crate::common::raw::Raw;
 use crate::common::{Server, answer, get, guest};
 use herenow_protocol::{Attributes, ClientFrame, Encoding, ServerFrame};
+use herenow_server::Config;
 use reqwest::Method;
 
 async fn populated() -> (Server, Vec<Client>) {
@@ -52,7 +54,25 @@ async fn reads_tell_what_is() {
     assert_eq!((none.status, none.body["attributes"].as_object().unwrap().len()), (200, 0));
 
     let channels = get(&server, &format!("/v1/user/channels?user={ann}")).await;
-    assert_eq!(channels.body, serde_json::json!({"channels": ["__proto__", "lobby"]}));
+    assert_eq!(channels.body["channels"], serde_json::json!(["__proto__", "lobby"]));
+}
+
+#[tokio::test]
+async fn all_reads_tell_how_long_the_server_settles() {
+    let paths = [
+        "/v1/channel/users?channel=a",
+        "/v1/channel/attributes?channel=a&user=b",
+        "/v1/channel/count?channel=a",
+        "/v1/user/channels?user=a",
+    ];
+    for (grace, settled) in [(Duration::from_secs(3_600), false), (Duration::ZERO, true)] {
+        let server = Server::with(Config { grace, ..Config::default() }).await;
+        for path in paths {
+            let settles_in_ms = get(&server, path).await.body["settles_in_ms"].as_u64();
+            assert_eq!(settles_in_ms.map(|ms| ms == 0), Some(settled), "{path}");
+            assert!(settles_in_ms <= Some(3_600_000), "{path}");
+        }
+    }
 }
 
 #[tokio::test]
