@@ -24,20 +24,20 @@ use crate::lingering::LingeringStream;
 const HEADERS: Duration = Duration::from_secs(8);
 /// The pause after the operating system refused another connection, as when files run out.
 const AFTER_FAILURE: Duration = Duration::from_millis(100);
-/// How long answers on their way may take when the server stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(1);
 
 /// The address of the peer, put into each request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// Accepts and serves connections until `ending` is ready, then lets answers on their way finish.
+/// Accepts and serves connections until `ending` is ready, then gives answers on their way
+/// `last_answers` to finish.
 ///
 /// `user_timeout` is how long sent bytes may stay unacknowledged before the kernel gives a connection up.
 pub(crate) async fn accept(
     listener: TcpListener,
     router: Router,
     user_timeout: Duration,
+    last_answers: Duration,
     ending: impl Future<Output = ()>,
 ) {
     let mut http = http1::Builder::new();
@@ -81,7 +81,7 @@ pub(crate) async fn accept(
     drop(listener);
     stop.send_replace(true);
     // Every connection holds a receiver.
-    if timeout(LAST_ANSWERS, stop.closed()).await.is_err() {
+    if timeout(last_answers, stop.closed()).await.is_err() {
         tracing::debug!("some HTTP answers were cut short");
     }
 }

@@ -17,8 +17,12 @@ use crate::app::App;
 use crate::config::{Config, millis};
 use crate::http::router;
 
-/// How long closed sockets may take to say goodbye at the end.
+/// How long closed sockets may take to say goodbye at the end, at most.
 const LAST_WORDS: Duration = Duration::from_millis(2_500);
+/// How long HTTP answers on their way may take after that, at most.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// Each of the two is at most this part of the time for draining, in which they are contained.
+const LAST_PART: u32 = 8;
 
 /// Why the server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +88,7 @@ pub async fn run(
         listener,
         router(Arc::clone(&app)),
         app.config.ping_interval * 2,
+        LAST_ANSWERS.min(app.config.drain / LAST_PART),
         // Dropping the sender ends it too.
         async { drop(ending.await) },
     ));
@@ -100,7 +105,9 @@ pub async fn run(
 }
 
 async fn drain(app: &App, registry: &mut JoinHandle<()>) -> Result<(), RunError> {
-    let over = app.config.drain;
+    let last_words = LAST_WORDS.min(app.config.drain / LAST_PART);
+    let last_answers = LAST_ANSWERS.min(app.config.drain / LAST_PART);
+    let over = app.config.drain - last_words - last_answers;
     app.lifecycle.drain();
     app.actor.send(Command::Shutdown { over_ms: millis(over) }).await.map_err(|_| RunError::Registry)?;
     tokio::select! {
@@ -110,7 +117,7 @@ async fn drain(app: &App, registry: &mut JoinHandle<()>) -> Result<(), RunError>
         _ = registry => return Err(RunError::Registry),
     }
     app.actor.send(Command::CloseAll).await.map_err(|_| RunError::Registry)?;
-    if timeout(LAST_WORDS, app.lifecycle.no_sockets()).await.is_err() {
+    if timeout(last_words, app.lifecycle.no_sockets()).await.is_err() {
         tracing::warn!("some clients did not close their sockets in time");
     }
     Ok(())

@@ -1,12 +1,14 @@
 //! Every close code that the server gives, by each of its causes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::client::{Client, hello};
 use crate::common::raw::Raw;
 use crate::common::{Server, answer, guest};
 use herenow_protocol::{ClientFrame, Encoding, Hello, ServerFrame, SessionSecret};
 use herenow_server::Config;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 fn json_hello(name: &str) -> String {
@@ -29,6 +31,32 @@ async fn draining_asks_to_go_and_closes_with_4000_who_stays() {
     assert_eq!(answer(connect).await.error(), (503, "unavailable"));
     assert_eq!(ann.closed().await.0, 4000);
     server.ended().await;
+}
+
+/// Nobody helps: one client stays, one reads nothing, one holds half a request.
+#[tokio::test]
+async fn draining_ends_in_its_time_whatever_clients_do() {
+    let drain = Duration::from_secs(2);
+    let mut server = Server::with(Config { drain, frames_per_second: 0, ..Config::default() }).await;
+    let ann = Client::connect(&server, Encoding::Json, "ann", 1).await;
+    let mut deaf = Raw::narrow(&server).await;
+    deaf.send_text(&json_hello("deaf")).await;
+    let leaves = vec![r#"{"leave":{"id":1,"channel":"c"}}"#; 1_000].join(",");
+    for _ in 0..20 {
+        deaf.send_text(&format!("[{leaves}]")).await;
+    }
+    let mut half = TcpStream::connect(server.address).await.unwrap();
+    half.write_all(b"POST /v1/guests HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        .await
+        .unwrap();
+    // Its request has arrived when a later one is answered.
+    answer(reqwest::Client::new().get(server.url("/readyz"))).await;
+    let began = Instant::now();
+    server.stop();
+    server.ended().await;
+    let took = began.elapsed();
+    assert!(took < drain + Duration::from_millis(500), "{took:?}");
+    drop((ann, deaf, half));
 }
 
 #[tokio::test]
@@ -140,8 +168,24 @@ async fn broken_websocket_frames_are_closed_with_4500() {
     let invalid_utf8: &[u8] = &[0x81, 0x81, 0, 0, 0, 0, 0xff];
     for bytes in [unmasked, reserved_opcode, invalid_utf8] {
         let mut raw = Raw::open(&server).await;
-        tokio::io::AsyncWriteExt::write_all(&mut raw.stream, bytes).await.unwrap();
+        raw.stream.write_all(bytes).await.unwrap();
         assert_eq!(raw.closed().await, 4500, "{bytes:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_with_too_many_sessions_is_closed_with_4503() {
+    let server = Server::start().await;
+    let mut held = Vec::new();
+    for session in 0..20 {
+        held.push(Client::connect(&server, Encoding::Json, "ann", session).await);
+    }
+    let mut beyond = Client::silent(&server, Encoding::Postcard).await;
+    beyond.send(&[hello("ann", 20)]).await;
+    assert_eq!(beyond.closed().await, (4503, "limit_reached".into()));
+    held.push(Client::connect(&server, Encoding::Json, "bob", 20).await);
+    for (client, id) in held.iter_mut().zip(1..) {
+        client.join(id, "lobby").await;
     }
 }
 

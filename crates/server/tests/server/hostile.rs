@@ -100,7 +100,13 @@ async fn many_frames_in_a_message_are_limited_and_all_answered() {
 /// The slow one asks and asks and reads none of the answers, until the server has enough of it.
 #[tokio::test]
 async fn a_slow_reader_is_closed_with_4002_and_nobody_else_waits() {
-    let config = Config { frames_per_second: 0, grace: Duration::from_millis(1), ..Config::default() };
+    // The witness answers no pings while it waits, so there are none.
+    let config = Config {
+        frames_per_second: 0,
+        grace: Duration::from_millis(1),
+        ping_interval: Duration::from_secs(3_600),
+        ..Config::default()
+    };
     let server = Server::with(config).await;
     let mut witness = observed(&server).await;
     let mut slow = Raw::open(&server).await;
@@ -126,6 +132,42 @@ async fn a_slow_reader_is_closed_with_4002_and_nobody_else_waits() {
     };
     let ServerFrame::Diff { transitions, .. } = gone else { panic!("{gone:?}") };
     assert!(matches!(transitions[..], [Transition::Timeout { .. }]), "{transitions:?}");
+    assert_eq!(slow.closed().await, 4002);
+}
+
+/// Diffs are dropped for one that does not read, which has its time to read; then it is closed. Time is moved once the
+/// outbox is full, so this takes none.
+#[tokio::test]
+async fn a_slow_observer_has_30_s_and_is_closed_with_4002() {
+    let config = Config {
+        frames_per_second: 0,
+        ping_interval: Duration::from_secs(3_600),
+        tick: Duration::from_millis(1),
+        ..Config::default()
+    };
+    let server = Server::with(config).await;
+    let mut witness = observed(&server).await;
+    let mut slow = Raw::narrow(&server).await;
+    let hello = format!(r#"[{{"hello":{{"token":"{}","session":"{:032}"}}}}]"#, guest("slow"), 2);
+    slow.send_text(&hello).await;
+    slow.send_text(r#"[{"join":{"id":1,"channel":"lobby"}},{"observe":{"id":2,"channel":"noise"}}]"#).await;
+    assert!(joined(&mut witness).await);
+    let mut ann = Client::connect(&server, Encoding::Postcard, "ann", 3).await;
+    ann.join(1, "noise").await;
+    // More than the sockets' buffers (the sender's grows to 4 MiB) and the outbox hold.
+    for id in 2..1_500 {
+        let attributes = (0..7).map(|key| (format!("k{key}"), format!("{id:>1000}"))).collect();
+        ann.send(&[ClientFrame::Set { id, channel: "noise".into(), attributes }]).await;
+        assert!(matches!(ann.answer(id).await, ServerFrame::Ok { .. }));
+    }
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(29)).await;
+    tokio::time::resume();
+    ann.join(1, "noise").await;
+    assert_eq!(get(&server, "/v1/channel/count?channel=lobby").await.body["count"], 1);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
     assert_eq!(slow.closed().await, 4002);
 }
 
