@@ -1,25 +1,25 @@
 // What the wasm core needs JavaScript for: promises, listeners, errors, storage. No rule of presence lives here.
 
-import { PresenceError } from "./error.js";
-
+import { PresenceError, invalid } from "./error.js";
 
 // ---- promises: registered here, so that a trap in the wasm can reject them all
 
 const pending = new Map();
-let lastPromise = 0;
 let trap;
 let endInstance = () => {};
 
-/** Makes a promise; `undo` runs if it is rejected. Gives [number, promise]. */
-export function newPromise(undo) {
-  const id = ++lastPromise;
-  return [id, new Promise((resolve, reject) => pending.set(id, { resolve, reject, undo }))];
-}
+/** Makes a promise; `undo` runs if it is rejected. */
+export const newPromise = (id, undo) =>
+  new Promise((resolve, reject) => pending.set(id, { resolve, reject, undo }));
 
-export function resolvePromise(id, value) {
+function settle(id, value) {
   pending.get(id)?.resolve(value);
   pending.delete(id);
 }
+
+/** Fulfils a promise: with attributes where there are any, else with nothing. */
+export const resolvePromise = (id, text, lengths) =>
+  settle(id, lengths.length ? attributesOf(text, lengths) : undefined);
 
 export function rejectPromise(id, error) {
   const entry = pending.get(id);
@@ -28,16 +28,19 @@ export function rejectPromise(id, error) {
   entry?.reject(error);
 }
 
-/** What `call` promises, or the trap if the wasm comes to it first. */
-export async function orTrap(call) {
+let lastExchange = 0;
+
+/** Has the core send a request. Resolves to [ok, text], rejects with the name of what failed, or with the trap. */
+export async function exchange(send, request) {
   if (trap) throw trap;
-  const [id, promise] = newPromise();
-  call().then(
-    (value) => resolvePromise(id, value),
-    (error) => rejectPromise(id, error),
-  );
+  // The core's own promises have numbers above 0.
+  const promise = newPromise(--lastExchange);
+  send(lastExchange, request);
   return promise;
 }
+
+export const answered = (id, ok, text) => settle(id, [ok, text]);
+export const unanswered = (id, error) => rejectPromise(id, error);
 
 /** The error of every call once the wasm has trapped; undefined while it works. */
 export const trapped = () => trap;
@@ -79,14 +82,19 @@ function clientOf(id) {
   return client;
 }
 
-export function addListener(id, channel, fn) {
-  const { channels } = clientOf(id);
-  const listeners = channels.get(channel);
-  if (listeners) listeners.add(fn);
-  else channels.set(channel, new Set([fn]));
+export function isFunction(listener) {
+  if (typeof listener !== "function") throw invalid("the listener is not a function");
 }
 
-export const hasListener = (id, channel, fn) => clientOf(id).channels.get(channel)?.has(fn) ?? false;
+/** Adds a listener; gives what undoes that, or undefined if it was there. */
+export function addListener(id, channel, fn) {
+  const { channels } = clientOf(id);
+  const listeners = channels.get(channel) ?? new Set();
+  channels.set(channel, listeners);
+  if (listeners.has(fn)) return undefined;
+  listeners.add(fn);
+  return () => removeListener(id, channel, fn);
+}
 
 /** Removes a listener; true if the channel has none left. */
 export function removeListener(id, channel, fn) {
@@ -96,8 +104,11 @@ export function removeListener(id, channel, fn) {
   return channels.delete(channel);
 }
 
-export const addConnection = (id, fn) => void clientOf(id).connection.add(fn);
-export const removeConnection = (id, fn) => void clientOf(id).connection.delete(fn);
+export function onConnection(id, fn, wanted) {
+  isFunction(fn);
+  clientOf(id).connection[wanted ? "add" : "delete"](fn);
+}
+
 export const forgetClient = (id) => void clients.delete(id);
 
 function report(error) {
@@ -116,23 +127,55 @@ function callEach(listeners, value) {
   }
 }
 
-/** Tells a batch of events. `lengths` cuts `text`: kind, channel (0: as before), user, attributes + 1, their pairs. */
+// A pack: one string, and the lengths that cut it. Attributes are one more than their number, then keys and values.
+
+let packed;
+let cuts;
+let cutAt;
+let packedAt;
+
+function unpack(text, lengths) {
+  packed = text;
+  cuts = lengths;
+  cutAt = packedAt = 0;
+}
+
+const number = () => cuts[cutAt++];
+const part = () => packed.slice(packedAt, (packedAt += cuts[cutAt++]));
+
+function attributesPart() {
+  let pairs = number();
+  if (!pairs) return undefined;
+  const entries = [];
+  while (--pairs) entries.push([part(), part()]);
+  return Object.fromEntries(entries);
+}
+
+/** A pack of attributes. */
+export function attributesOf(text, lengths) {
+  unpack(text, lengths);
+  return attributesPart();
+}
+
+/** A pack of users with their attributes. */
+export function usersOf(text, lengths) {
+  unpack(text, lengths);
+  const channelUsers = [];
+  while (cutAt < cuts.length) channelUsers.push({ userProfileId: part(), attributes: attributesPart() });
+  return { channelUsers };
+}
+
+/** Tells a batch of events: kind, channel (empty: as before), user, attributes of an update. */
 export function deliver(id, text, lengths) {
+  unpack(text, lengths);
   const events = [];
-  let at = 0;
-  let channel = "";
-  const cut = (length) => text.slice(at, (at += length));
-  for (let i = 0; i < lengths.length; ) {
-    const kind = lengths[i++];
-    const channelLength = lengths[i++];
-    if (channelLength) channel = cut(channelLength);
-    const message = { userProfileId: cut(lengths[i++]), channel };
-    let pairs = lengths[i++];
-    if (pairs) {
-      const entries = [];
-      while (--pairs) entries.push([cut(lengths[i++]), cut(lengths[i++])]);
-      message.attributes = Object.fromEntries(entries);
-    }
+  let channel;
+  while (cutAt < cuts.length) {
+    const kind = number();
+    channel = part() || channel;
+    const message = { userProfileId: part(), channel };
+    const attributes = attributesPart();
+    if (attributes) message.attributes = attributes;
     const event = { event: kinds[kind & 3], message };
     if (kind & 4) event.sync = true;
     events.push(event);
@@ -156,25 +199,27 @@ export const deliverState = (id, [state, previous, reason, retryInMs]) =>
 
 const sockets = new Set();
 
-/** The keys and values of an object as one flat list; undefined where it cannot be read or one is no string. */
-export function pairsOf(value) {
-  try {
-    const pairs = Object.entries(value).flat();
-    return pairs.every((part) => typeof part === "string") ? pairs : undefined;
-  } catch {
-    return undefined;
-  }
-}
+let tell;
 
-/** Opens a socket; throws where the platform has none or forbids it. */
-export function openSocket({ endpoint, WebSocket = globalThis.WebSocket }, protocol) {
+/** Tells the core something of a client that is not about a socket. */
+export const deliverTo = (client, what, data) => tell(client, 0, what, data);
+
+/** Opens a socket; throws where the platform has none or forbids it. Tells 5 opened, 6 message, or the code of the close. */
+export function openSocket({ endpoint, WebSocket = globalThis.WebSocket }, protocol, client, id) {
   const socket = new WebSocket(`${endpoint.replace("http", "ws")}/v1/connect`, protocol);
+  socket.binaryType = "arraybuffer";
   sockets.add(socket);
-  socket.addEventListener?.("close", () => sockets.delete(socket));
+  const on = (what, data) => sockets.has(socket) && tell(client, id, what, data);
+  socket.onopen = () => on(5);
+  socket.onmessage = ({ data }) => typeof data === "string" || on(6, data);
+  socket.onclose = ({ code, reason }) => {
+    on(code, reason);
+    sockets.delete(socket);
+  };
   return socket;
 }
 
-export const random = () => crypto.getRandomValues(new Uint32Array(6));
+export const random = () => crypto.getRandomValues(new Uint32Array(1))[0];
 
 export function warn({ logger }, message) {
   try {
@@ -184,11 +229,12 @@ export function warn({ logger }, message) {
   }
 }
 
-/** Passes on what happens to the page: 0 hidden for good, 1 back from the cache, 2 resumed, 3 online, 4 visible. */
-export function watchPage(tell) {
+/** Tells `core` what happens to sockets and the page: 0 hidden for good, 1 back from the cache, 2 resumed, 3 online, 4 visible. */
+export function listen(core) {
+  tell = core;
   const on = (target, type, code, when) =>
     target?.addEventListener?.(type, (event) => {
-      if (!trap && (!when || when(event))) tell(code);
+      if (!trap && (!when || when(event))) core(0, 0, code);
     });
   const { document } = globalThis;
   on(globalThis, "pagehide", 0);

@@ -1,6 +1,6 @@
 // Who the client is: a token from the page, or a guest that the server issued and the page keeps.
 
-import { orTrap } from "./bridge.js";
+import { exchange } from "./bridge.js";
 import { PresenceError, invalid, unavailable } from "./error.js";
 
 const RETRYABLE = ["rate_limited", "timeout", "unavailable"];
@@ -8,11 +8,19 @@ const RETRYABLE = ["rate_limited", "timeout", "unavailable"];
 const unauthorized = (code, message) => new PresenceError(code, message, "Give init a valid accessToken.", false);
 
 /** Sends one request and gives the parsed answer, or throws what the server's error says. */
-async function request({ endpoint, requestTimeout, exchange }, path, bearer, body) {
+async function request({ endpoint, requestTimeout, send }, path, bearer, body) {
   const away = (cause) => unavailable(`no herenow server answers at ${endpoint}`, cause);
   let answer;
   try {
-    answer = await orTrap(() => exchange(endpoint + path, bearer, body && JSON.stringify(body), requestTimeout));
+    answer = await exchange(
+      send,
+      new Request(endpoint + path, {
+        ...(body && { method: "POST", body: JSON.stringify(body) }),
+        headers: { ...(bearer && { authorization: `Bearer ${bearer}` }), ...(body && { "content-type": "application/json" }) },
+        cache: "no-store",
+        signal: AbortSignal.timeout(requestTimeout),
+      }),
+    );
   } catch (cause) {
     if (cause instanceof PresenceError) throw cause;
     if (cause !== "TimeoutError") throw away(cause);

@@ -1,6 +1,6 @@
 // The package's entry. Importing it does nothing; the first call loads the wasm.
 
-import * as core from "../pkg/herenow.js";
+import loadCore, * as core from "../pkg/herenow.js";
 import { onTrap, reset, trapped, whenTrapped } from "./bridge.js";
 import { PresenceError } from "./error.js";
 
@@ -19,7 +19,7 @@ let loading;
 function load(wasm) {
   whenTrapped(core.__end);
   loading ??= Promise.resolve(wasm)
-    .then((source) => core.default(source === undefined ? undefined : { module_or_path: source }))
+    .then((source) => loadCore(source === undefined ? undefined : { module_or_path: source }))
     .catch((cause) => {
       loading = undefined;
       throw new PresenceError(
@@ -33,10 +33,10 @@ function load(wasm) {
   return loading;
 }
 
-function guarded(name, args) {
+function guarded(call, args) {
   if (trapped()) throw trapped();
   try {
-    return core[name](...args);
+    return call(...args);
   } catch (error) {
     if (!(error instanceof WebAssembly.RuntimeError)) throw error;
     onTrap(error.message);
@@ -44,7 +44,7 @@ function guarded(name, args) {
   }
 }
 
-const call = (name, ...args) => load().then(() => guarded(name, args));
+const run = (call, ...args) => load().then(() => guarded(call, args));
 
 /** Says who this page is; optional where the page comes from the server. */
 export async function init(options) {
@@ -53,20 +53,20 @@ export async function init(options) {
     reset();
   }
   await load(options?.wasm);
-  return guarded("init", [options]);
+  return guarded(core.init, [options]);
 }
 
-export const joinPresenceChannel = (options) => call("joinPresenceChannel", options);
-export const leavePresenceChannel = (options) => call("leavePresenceChannel", options);
-export const addPresenceListener = (options, listener) => call("addPresenceListener", options, listener);
-export const removePresenceListener = (options, listener) => call("removePresenceListener", options, listener);
-export const setPresenceUserAttributes = (options) => call("setPresenceUserAttributes", options);
-export const getPresenceUserAttributes = (options) => call("getPresenceUserAttributes", options);
-export const getPresenceChannelUsers = (options) => call("getPresenceChannelUsers", options);
-export const getPresenceUserChannels = (options) => call("getPresenceUserChannels", options);
-export const getPresenceChannelCount = (options) => call("getPresenceChannelCount", options);
-export const addConnectionListener = (listener) => call("addConnectionListener", listener);
-export const removeConnectionListener = (listener) => call("removeConnectionListener", listener);
+export const joinPresenceChannel = (options) => run(core.joinPresenceChannel, options);
+export const leavePresenceChannel = (options) => run(core.leavePresenceChannel, options);
+export const addPresenceListener = (options, listener) => run(core.addPresenceListener, options, listener);
+export const removePresenceListener = (options, listener) => run(core.removePresenceListener, options, listener);
+export const setPresenceUserAttributes = (options) => run(core.setPresenceUserAttributes, options);
+export const getPresenceUserAttributes = (options) => run(core.getPresenceUserAttributes, options);
+export const getPresenceChannelUsers = (options) => run(core.getPresenceChannelUsers, options);
+export const getPresenceUserChannels = (options) => run(core.getPresenceUserChannels, options);
+export const getPresenceChannelCount = (options) => run(core.getPresenceChannelCount, options);
+export const addConnectionListener = (listener) => run(core.addConnectionListener, listener);
+export const removeConnectionListener = (listener) => run(core.removeConnectionListener, listener);
 
 /** A client of its own, for several on one page. */
 export class PresenceClient {
@@ -77,53 +77,53 @@ export class PresenceClient {
     this.#options = options;
   }
 
-  #call(name, ...args) {
+  #run(call, ...args) {
     this.#opening ??= load(this.#options?.wasm)
-      .then(() => guarded("openClient", [this.#options]))
+      .then(() => guarded(core.openClient, [this.#options]))
       .catch((error) => {
         this.#opening = undefined;
         throw error;
       });
-    return this.#opening.then((id) => guarded(name, [...args, id]));
+    return this.#opening.then((id) => guarded(call, [...args, id]));
   }
 
   init() {
-    return this.#call("profile");
+    return this.#run(core.profile);
   }
   joinPresenceChannel(options) {
-    return this.#call("joinPresenceChannel", options);
+    return this.#run(core.joinPresenceChannel, options);
   }
   leavePresenceChannel(options) {
-    return this.#call("leavePresenceChannel", options);
+    return this.#run(core.leavePresenceChannel, options);
   }
   addPresenceListener(options, listener) {
-    return this.#call("addPresenceListener", options, listener);
+    return this.#run(core.addPresenceListener, options, listener);
   }
   removePresenceListener(options, listener) {
-    return this.#call("removePresenceListener", options, listener);
+    return this.#run(core.removePresenceListener, options, listener);
   }
   setPresenceUserAttributes(options) {
-    return this.#call("setPresenceUserAttributes", options);
+    return this.#run(core.setPresenceUserAttributes, options);
   }
   getPresenceUserAttributes(options) {
-    return this.#call("getPresenceUserAttributes", options);
+    return this.#run(core.getPresenceUserAttributes, options);
   }
   getPresenceChannelUsers(options) {
-    return this.#call("getPresenceChannelUsers", options);
+    return this.#run(core.getPresenceChannelUsers, options);
   }
   getPresenceUserChannels(options) {
-    return this.#call("getPresenceUserChannels", options);
+    return this.#run(core.getPresenceUserChannels, options);
   }
   getPresenceChannelCount(options) {
-    return this.#call("getPresenceChannelCount", options);
+    return this.#run(core.getPresenceChannelCount, options);
   }
   addConnectionListener(listener) {
-    return this.#call("addConnectionListener", listener);
+    return this.#run(core.addConnectionListener, listener);
   }
   removeConnectionListener(listener) {
-    return this.#call("removeConnectionListener", listener);
+    return this.#run(core.removeConnectionListener, listener);
   }
   close() {
-    return this.#call("closeClient");
+    return this.#run(core.closeClient);
   }
 }

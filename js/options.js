@@ -25,10 +25,10 @@ function readEndpoint(given) {
   return `http${rest}`;
 }
 
-/** Checks options and fills in defaults; `exchange` sends requests. Throws `invalid_argument`. */
-export function readOptions(given, exchange) {
+/** Checks options and fills in defaults; `send` sends requests. Throws `invalid_argument`. */
+export function readOptions(given, send) {
   check(given, given !== null && typeof given === "object", "the options are not an object");
-  const options = { clientId: "default", requestTimeout: 10_000, ...defined(given), exchange };
+  const options = { clientId: "default", requestTimeout: 10_000, ...defined(given), send };
   const { clientId, nickName, endpoint, accessToken, storageStrategy, requestTimeout, WebSocket } = options;
   const bytes = typeof clientId === "string" ? new TextEncoder().encode(clientId).length : 0;
   const isName = bytes >= 1 && bytes <= 128 && !/[\u0000-\u001f\u007f-\u009f]/.test(clientId);
@@ -44,6 +44,10 @@ export function readOptions(given, exchange) {
   check(WebSocket, typeof WebSocket === "function", "`WebSocket` is not a constructor");
   return { ...options, endpoint: readEndpoint(endpoint) };
 }
+
+export const clientId = (options) => options.clientId;
+export const requestTimeout = (options) => options.requestTimeout;
+export const restoreAttributes = (options) => Boolean(options.restoreAttributes);
 
 /** Whether both name the same user of the same server. */
 export const sameIdentity = (one, other) =>

@@ -27,7 +27,7 @@ const wasmPackage = {
     wasmPackage.stamp = stamp("wasm", {
       inputs: [
         ...["src", "js", "crates/protocol", "crates/session", "Cargo.toml", "Cargo.lock", "package-lock.json"],
-        ...["scripts/build.mjs", "scripts/lib/shorten.mjs", "scripts/shims"],
+        ...["scripts/build.mjs", "scripts/lib", "scripts/shims"],
       ].map((path) => at(path)),
       outputs: [pkg],
       extra: [await run("rustc", ["--version"])],

@@ -4,27 +4,28 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
-use herenow_protocol::ServerFrame;
 use herenow_session::{
-    Config, Intent, Lifecycle, Millis, Output, PromiseId, Roster, Seed, Session, Settled, SocketEvent,
-    SocketId, State,
+    Config, Intent, Millis, Output, PromiseId, Roster, Seed, Session, Settled, SocketEvent, SocketId, State,
 };
 use js_sys::Promise;
-use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::{JsFuture, spawn_local};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
-use crate::options::Options;
-use crate::socket::Socket;
-use crate::{bridge, convert, deliver, problem};
+use crate::pack::Pack;
+use crate::socket::{ABNORMAL, Socket};
+use crate::{bridge, problem, state};
 
 /// A client of a page: the default one, or a `PresenceClient`.
 pub(crate) struct Client {
-    /// Its number in `bridge.js`.
+    /// Its number in `js/bridge.js`.
     pub(crate) id: u32,
-    pub(crate) options: Rc<Options>,
-    session: RefCell<Session>,
+    /// What `js/options.js` made of the options it was given.
+    pub(crate) options: JsValue,
+    pub(crate) session: RefCell<Session>,
     socket: RefCell<Option<Socket>>,
     timer: RefCell<Option<(Millis, Timeout)>>,
+    /// The timer that fired last. Dropped within its own callback, it would free the closure that runs.
+    fired: RefCell<Option<(Millis, Timeout)>>,
     is_draining: Cell<bool>,
     drain_is_due: Cell<bool>,
 }
@@ -39,12 +40,20 @@ pub(crate) fn now() -> Millis {
     })
 }
 
+/// Makes a promise; `undo` is a function that runs if it is rejected, or undefined.
+pub(crate) fn promise(undo: JsValue) -> (PromiseId, Promise) {
+    thread_local!(static LAST: Cell<u32> = const { Cell::new(0) });
+    let id = LAST.get().wrapping_add(1);
+    LAST.set(id);
+    (PromiseId(id), bridge::new_promise(id, undo))
+}
+
 impl Client {
-    pub(crate) fn new(id: u32, options: Rc<Options>) -> Rc<Self> {
+    pub(crate) fn new(id: u32, options: JsValue) -> Rc<Self> {
         let config = Config {
-            client_id: options.client_id.clone(),
-            request_timeout_ms: options.request_timeout_ms.into(),
-            restore_attributes: options.restore_attributes,
+            client_id: bridge::client_id(&options),
+            request_timeout_ms: bridge::request_timeout_ms(&options).into(),
+            restore_attributes: bridge::restore_attributes(&options),
         };
         Rc::new(Self {
             id,
@@ -52,6 +61,7 @@ impl Client {
             session: RefCell::new(Session::new(config, seed())),
             socket: RefCell::default(),
             timer: RefCell::default(),
+            fired: RefCell::default(),
             is_draining: Cell::new(false),
             drain_is_due: Cell::new(false),
         })
@@ -66,15 +76,9 @@ impl Client {
         self.session.borrow().roster(channel).map(read)
     }
 
-    /// Hands an intent to the session and gives the promise of it. Intents of one tick are sent together.
-    pub(crate) fn intend(
-        self: &Rc<Self>,
-        undo: JsValue,
-        intent: impl FnOnce(PromiseId) -> Intent,
-    ) -> Promise {
-        let made = bridge::new_promise(undo);
-        let id = PromiseId(made.get(0).as_f64().unwrap_or_default() as u32);
-        self.session.borrow_mut().handle_intent(now(), intent(id));
+    /// Hands an intent to the session. Intents of one tick are sent together.
+    pub(crate) fn intend(self: &Rc<Self>, intent: Intent) {
+        self.session.borrow_mut().handle_intent(now(), intent);
         if !self.drain_is_due.replace(true) {
             let client = Rc::clone(self);
             spawn_local(async move {
@@ -82,27 +86,10 @@ impl Client {
                 client.drain();
             });
         }
-        made.get(1).unchecked_into()
-    }
-
-    pub(crate) fn receive(self: &Rc<Self>, socket: SocketId, frames: impl Iterator<Item = ServerFrame>) {
-        for frame in frames {
-            self.session.borrow_mut().handle_frame(now(), socket, frame);
-        }
-        self.drain();
-    }
-
-    pub(crate) fn socket_event(self: &Rc<Self>, socket: SocketId, event: SocketEvent) {
-        self.session.borrow_mut().handle_socket(now(), socket, event);
-        self.drain();
-    }
-
-    pub(crate) fn lifecycle(self: &Rc<Self>, event: Lifecycle) {
-        self.session.borrow_mut().handle_lifecycle(now(), event);
-        self.drain();
     }
 
     /// Carries out what the session asks for, until it asks for nothing more.
+    #[inline(never)]
     pub(crate) fn drain(self: &Rc<Self>) {
         if self.is_draining.replace(true) {
             return;
@@ -121,37 +108,29 @@ impl Client {
 
     fn perform(self: &Rc<Self>, output: Output) {
         match output {
-            Output::NeedToken { renew } => {
-                let client = Rc::clone(self);
-                spawn_local(async move {
-                    let token = JsFuture::from(bridge::token(&client.options.object, renew)).await;
-                    let token = token.map(|token| token.as_string().unwrap_or_default());
-                    client
-                        .session
-                        .borrow_mut()
-                        .handle_token(now(), token.map_err(|error| problem::of_error(&error)));
-                    client.drain();
-                });
-            }
+            Output::NeedToken { renew } => bridge::give_token(&self.options, renew, self.id),
             Output::Connect { socket } => self.connect(socket),
             Output::Send { socket, frames } => self.with_socket(socket, |open| open.send(&frames)),
             Output::CloseSocket { socket, code, reason } => {
                 self.with_socket(socket, |open| open.close(code, reason));
             }
             Output::Resolve { promise, value } => {
-                let value = match value {
-                    Settled::Done => JsValue::UNDEFINED,
-                    Settled::Attributes(stored) => convert::attributes(&stored),
-                };
-                bridge::resolve_promise(promise.0, value);
+                let mut pack = Pack::default();
+                if let Settled::Attributes(stored) = value {
+                    pack.attributes(&stored);
+                }
+                bridge::resolve_promise(promise.0, &pack.text, &pack.lengths);
             }
             Output::Reject { promise, problem } => {
                 bridge::reject_promise(promise.0, problem::error(problem.code, &problem.message));
             }
-            Output::Events(events) => deliver::events(self.id, &events),
-            Output::State(change) => bridge::deliver_state(self.id, convert::state_change(&change)),
-            Output::Stale { channel } => bridge::forget(&self.options.object, &channel),
-            Output::Warn(message) => bridge::warn(&self.options.object, &message),
+            Output::Events(events) => {
+                let pack = Pack::events(&events);
+                bridge::deliver(self.id, &pack.text, &pack.lengths);
+            }
+            Output::State(change) => bridge::deliver_state(self.id, state::change(&change)),
+            Output::Stale { channel } => bridge::forget(&self.options, &channel),
+            Output::Warn(message) => bridge::warn(&self.options, &message),
         }
     }
 
@@ -161,7 +140,7 @@ impl Client {
         *self.socket.borrow_mut() = opened;
         if failed {
             let reason = "this platform has no WebSocket, or does not allow this address";
-            let event = SocketEvent::Closed { code: 1006, reason: reason.into() };
+            let event = SocketEvent::Closed { code: ABNORMAL, reason: reason.into() };
             self.session.borrow_mut().handle_socket(now(), socket, event);
         }
     }
@@ -184,25 +163,18 @@ impl Client {
             let wait_ms = at.0.saturating_sub(now().0).min(i32::MAX as u64) as u32;
             let timeout = Timeout::new(wait_ms, move || {
                 if let Some(client) = client.upgrade() {
-                    client.time_is_up();
+                    client.fired.replace(client.timer.take());
+                    client.session.borrow_mut().handle_timeout(now());
+                    client.drain();
                 }
             });
             (at, timeout)
         });
     }
-
-    fn time_is_up(self: &Rc<Self>) {
-        // Dropping a gloo timer inside its own callback would free the closure that runs.
-        let fired = self.timer.borrow_mut().take();
-        self.session.borrow_mut().handle_timeout(now());
-        self.drain();
-        spawn_local(async move { drop(fired) });
-    }
 }
 
 fn seed() -> Seed {
-    let words = bridge::random();
-    let word = |at: u32| words.get_index(at);
-    let session = (0..4).fold(0_u128, |bits, at| bits << 32 | u128::from(word(at)));
-    Seed { session, random: u64::from(word(4)) << 32 | u64::from(word(5)) }
+    let word = bridge::random;
+    let session = (0..4).fold(0_u128, |bits, _| bits << 32 | u128::from(word()));
+    Seed { session, random: u64::from(word()) << 32 | u64::from(word()) }
 }

@@ -8,97 +8,91 @@ use herenow_session::{Intent, State};
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 
-use crate::client::Client;
-use crate::options::Options;
+use crate::client::{Client, promise};
 use crate::problem::error;
-use crate::{bridge, page};
+use crate::{bridge, host, http};
 
-#[derive(Default)]
 struct Clients {
-    default: Option<Rc<Client>>,
-    others: Vec<Rc<Client>>,
+    all: Vec<Rc<Client>>,
+    /// The number of the default client, or 0.
+    default: u32,
     last_id: u32,
 }
 
-thread_local!(static CLIENTS: RefCell<Clients> = RefCell::default());
-
-fn with<T>(act: impl FnOnce(&mut Clients) -> T) -> T {
-    CLIENTS.with_borrow_mut(act)
-}
-
-/// The client with this number; without a number the default one, which is made on its first use.
-pub(crate) fn find(id: Option<u32>) -> Result<Rc<Client>, JsValue> {
-    let Some(id) = id else {
-        return match with(|clients| clients.default.clone()) {
-            Some(client) => Ok(client),
-            None => Ok(replace_default(Rc::new(Options::read(&JsValue::UNDEFINED)?))),
-        };
-    };
-    with(|clients| clients.others.iter().find(|client| client.id == id).cloned())
-        .ok_or_else(|| error(Code::Closed, "this PresenceClient is closed"))
-}
-
-/// The default client as `init` wants it.
-pub(crate) fn init(options: &JsValue) -> Result<Rc<Client>, JsValue> {
-    let current = with(|clients| clients.default.clone());
-    let wanted = match &current {
-        Some(client) if options.is_undefined() => Rc::clone(&client.options),
-        Some(_) | None => Rc::new(Options::read(options)?),
-    };
-    if let Some(client) = current {
-        let is_over = matches!(client.state(), State::Failed | State::Closed);
-        if !is_over && bridge::same_identity(&client.options.object, &wanted.object) {
-            return Ok(client);
-        }
-    }
-    Ok(replace_default(wanted))
-}
-
-/// Makes a client of its own.
-pub(crate) fn open(options: &JsValue) -> Result<Rc<Client>, JsValue> {
-    let client = make(Rc::new(Options::read(options)?));
-    with(|clients| clients.others.push(Rc::clone(&client)));
-    Ok(client)
-}
-
-/// Ends a client of its own for good.
-pub(crate) fn close(id: u32) -> Promise {
-    let found = with(|clients| {
-        let at = clients.others.iter().position(|client| client.id == id)?;
-        Some(clients.others.swap_remove(at))
-    });
-    match found {
-        Some(client) => end(&client),
-        None => Promise::resolve(&JsValue::UNDEFINED),
-    }
+thread_local! {
+    static CLIENTS: RefCell<Clients> = const { RefCell::new(Clients { all: Vec::new(), default: 0, last_id: 0 }) };
 }
 
 /// Every client, for what happens to the page.
 pub(crate) fn all() -> Vec<Rc<Client>> {
-    with(|clients| clients.default.iter().chain(&clients.others).cloned().collect())
+    CLIENTS.with_borrow(|clients| clients.all.clone())
 }
 
-fn make(options: Rc<Options>) -> Rc<Client> {
-    page::watch();
-    let id = with(|clients| {
-        clients.last_id += 1;
-        clients.last_id
-    });
-    Client::new(id, options)
+/// The client with this number, or the default one for 0.
+pub(crate) fn get(id: u32) -> Option<Rc<Client>> {
+    CLIENTS.with_borrow(|clients| {
+        let id = if id == 0 { clients.default } else { id };
+        clients.all.iter().find(|client| client.id == id).cloned()
+    })
 }
 
-fn replace_default(options: Rc<Options>) -> Rc<Client> {
-    let client = make(options);
-    let old = with(|clients| clients.default.replace(Rc::clone(&client)));
-    if let Some(old) = old {
-        let _closed = end(&old);
+/// The client with this number; for 0 the default one, which is made on its first use.
+pub(crate) fn find(id: u32) -> Result<Rc<Client>, JsValue> {
+    match get(id) {
+        Some(client) => Ok(client),
+        None if id == 0 => init(&JsValue::UNDEFINED),
+        None => Err(error(Code::Closed, "this PresenceClient is closed")),
     }
-    client
 }
 
-fn end(client: &Rc<Client>) -> Promise {
-    let closed = client.intend(JsValue::UNDEFINED, |promise| Intent::Close { promise });
+/// The default client as `init` wants it.
+pub(crate) fn init(options: &JsValue) -> Result<Rc<Client>, JsValue> {
+    let current = get(0);
+    let wanted = match &current {
+        Some(client) if options.is_undefined() => client.options.clone(),
+        Some(_) | None => read(options)?,
+    };
+    if let Some(client) = &current {
+        let is_over = matches!(client.state(), State::Failed | State::Closed);
+        if !is_over && bridge::same_identity(&client.options, &wanted) {
+            return Ok(Rc::clone(client));
+        }
+    }
+    let client = make(wanted);
+    CLIENTS.with_borrow_mut(|clients| clients.default = client.id);
+    if let Some(old) = current {
+        let _closed = close(old.id);
+    }
+    Ok(client)
+}
+
+/// Makes a client of its own.
+pub(crate) fn open(options: &JsValue) -> Result<Rc<Client>, JsValue> {
+    Ok(make(read(options)?))
+}
+
+/// Ends a client for good.
+pub(crate) fn close(id: u32) -> Promise {
+    let Some(client) = get(id) else { return Promise::resolve(&JsValue::UNDEFINED) };
+    CLIENTS.with_borrow_mut(|clients| clients.all.retain(|other| other.id != id));
+    let (promise, closed) = promise(JsValue::UNDEFINED);
+    client.intend(Intent::Close { promise });
     client.drain();
-    bridge::forget_client(client.id);
+    bridge::forget_client(id);
     closed
+}
+
+/// Options as `js/options.js` checks and completes them; the error is the `PresenceError`.
+fn read(given: &JsValue) -> Result<JsValue, JsValue> {
+    bridge::read_options(given, &http::exchange())
+}
+
+fn make(options: JsValue) -> Rc<Client> {
+    host::listen();
+    CLIENTS.with_borrow_mut(|clients| {
+        clients.last_id += 1;
+        let client = Client::new(clients.last_id, options);
+        clients.all.push(Rc::clone(&client));
+        client
+    })
 }

@@ -1,51 +1,29 @@
 //! Requests to the server, with fetch.
 
 use gloo_net::Error;
-use gloo_net::http::{Method, RequestBuilder};
-use js_sys::{Array, Promise};
+use gloo_net::http::Request;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::Closure;
-use wasm_bindgen_futures::future_to_promise;
-use web_sys::{AbortSignal, RequestCache};
+use wasm_bindgen_futures::spawn_local;
 
-/// The function that `js/identity.js` sends requests with: (url, bearer, body, timeout in ms) → [ok, text].
-/// It rejects with the name of what failed.
+use crate::bridge;
+
+/// The function that `js/identity.js` has requests sent with: (number, request). `js/bridge.js` is told the answer.
 pub(crate) fn exchange() -> JsValue {
-    Closure::<dyn FnMut(JsValue, JsValue, JsValue, u32) -> Promise>::new(
-        |url: JsValue, bearer: JsValue, body: JsValue, timeout_ms| {
-            future_to_promise(async move {
-                send(url.as_string().unwrap_or_default(), bearer.as_string(), body, timeout_ms)
-                    .await
-                    .map_err(|error| name(&error))
-            })
-        },
-    )
+    Closure::<dyn FnMut(i32, web_sys::Request)>::new(|id, request| {
+        spawn_local(async move {
+            match send(request).await {
+                Ok((ok, text)) => bridge::answered(id, ok, &text),
+                Err(Error::JsError(error)) => bridge::unanswered(id, &error.name),
+                Err(Error::GlooError(error)) => bridge::unanswered(id, &error),
+            }
+        });
+    })
     .into_js_value()
 }
 
-async fn send(url: String, bearer: Option<String>, body: JsValue, timeout_ms: u32) -> Result<JsValue, Error> {
-    let timeout = AbortSignal::timeout_with_u32(timeout_ms);
-    let has_body = !body.is_undefined();
-    let mut builder = RequestBuilder::new(&url)
-        .method(if has_body { Method::POST } else { Method::GET })
-        .cache(RequestCache::NoStore)
-        .abort_signal(Some(&timeout));
-    if let Some(bearer) = bearer {
-        builder = builder.header("authorization", &["Bearer ", &bearer].concat());
-    }
-    let request = if has_body {
-        builder.header("content-type", "application/json").body(body)?
-    } else {
-        builder.build()?
-    };
-    let response = request.send().await?;
-    let text = response.text().await?;
-    Ok(Array::of2(&response.ok().into(), &text.into()).into())
-}
-
-fn name(error: &Error) -> JsValue {
-    match error {
-        Error::JsError(error) => error.name.as_str().into(),
-        Error::GlooError(_) => JsValue::UNDEFINED,
-    }
+/// Whether the status is one of success, and the body.
+async fn send(request: web_sys::Request) -> Result<(bool, String), Error> {
+    let response = Request::from(request).send().await?;
+    Ok((response.ok(), response.text().await?))
 }

@@ -3,19 +3,17 @@
 //! This crate connects `herenow-session`, which holds every rule of presence, to the browser: its WebSocket and fetch
 //! (gloo-net), its timers (gloo-timers), its page lifecycle, and the JavaScript that calls it. `js/index.js` loads it.
 
-mod args;
 mod bridge;
+mod calls;
 mod client;
 mod clients;
-mod convert;
-mod deliver;
 mod exports;
+mod host;
 mod http;
-mod options;
-mod page;
+mod pack;
 mod problem;
-mod reads;
 mod socket;
+mod state;
 
 pub use exports::*;
 
@@ -23,8 +21,8 @@ pub use exports::*;
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();
 
-/// Runs once when the wasm is instantiated: a panic makes every promise reject with `internal`.
-#[wasm_bindgen::prelude::wasm_bindgen(start)]
-pub fn start() {
-    std::panic::set_hook(Box::new(|panic| bridge::on_trap(panic.payload_as_str().unwrap_or("panic"))));
+/// Told of each panic: every promise rejects with `internal`. `scripts/lib/panics.mjs` has all panics call it.
+#[wasm_bindgen::prelude::wasm_bindgen]
+pub fn panicked() {
+    bridge::on_trap("panic");
 }

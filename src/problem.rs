@@ -6,7 +6,6 @@ use herenow_protocol::{Code, Refusal};
 use herenow_session::Problem;
 use wasm_bindgen::JsValue;
 
-use crate::args::text;
 use crate::bridge;
 
 /// The `PresenceError` of a code.
@@ -14,21 +13,17 @@ pub(crate) fn error(code: Code, message: &str) -> JsValue {
     bridge::new_error(code.as_str(), message, code.remedy(), code.retryable())
 }
 
-/// The `PresenceError` of an argument that is not of its form.
-pub(crate) fn invalid(message: &'static str) -> JsValue {
-    error(Code::InvalidArgument, message)
-}
-
-/// The `PresenceError` of a name or attributes that the protocol refuses.
+/// The `PresenceError` of a name that the protocol refuses.
 pub(crate) fn refused(refusal: Refusal) -> JsValue {
     error(refusal.code, refusal.message)
 }
 
-/// The problem that a `PresenceError` stands for.
-pub(crate) fn of_error(error: &JsValue) -> Problem {
+/// The problem that a code and a message, with a space between, stand for.
+pub(crate) fn parse(text: &str) -> Problem {
+    let (code, message) = text.split_once(' ').unwrap_or(("", text));
     Problem {
-        code: text(error, "code").and_then(|code| Code::parse(&code)).unwrap_or(Code::Internal),
-        message: Cow::Owned(text(error, "message").unwrap_or_default()),
+        code: Code::parse(code).unwrap_or(Code::Internal),
+        message: Cow::Owned(message.into()),
         retry_in_ms: None,
     }
 }

@@ -87,37 +87,34 @@ impl Visitor {
         let endpoint = ENDPOINT.expect("HERENOW_TEST_ENDPOINT is set by scripts/wasm-test.mjs");
         let options = object(&[("endpoint", &endpoint.into()), ("storageStrategy", storage)]);
         let number = done(open_client(options)).await.as_f64().unwrap() as u32;
-        let profile = done(profile(Some(number))).await;
+        let profile = done(profile(number)).await;
         Self { number, user: get(&profile, "id").as_string().unwrap() }
     }
 
     async fn join(&self, channel: &str) {
-        assert!(done(join_presence_channel(in_channel(channel), Some(self.number))).await.is_undefined());
+        assert!(done(join_presence_channel(in_channel(channel), self.number)).await.is_undefined());
     }
 
     async fn leave(&self, channel: &str) {
-        assert!(done(leave_presence_channel(in_channel(channel), Some(self.number))).await.is_undefined());
+        assert!(done(leave_presence_channel(in_channel(channel), self.number)).await.is_undefined());
     }
 
     async fn set(&self, channel: &str, attributes: &str) -> String {
-        json(
-            &done(set_presence_user_attributes(with_attributes(channel, attributes), Some(self.number)))
-                .await,
-        )
+        json(&done(set_presence_user_attributes(with_attributes(channel, attributes), self.number)).await)
     }
 
     async fn listen(&self, channel: &str, listener: &Function) {
-        let added = add_presence_listener(in_channel(channel), listener.into(), Some(self.number));
+        let added = add_presence_listener(in_channel(channel), listener.into(), self.number);
         assert!(done(added).await.is_undefined());
     }
 
     async fn attributes(&self, channel: &str, user: &str) -> String {
         let asked = object(&[("channel", &channel.into()), ("userProfileId", &user.into())]);
-        json(&done(get_presence_user_attributes(asked, Some(self.number))).await)
+        json(&done(get_presence_user_attributes(asked, self.number)).await)
     }
 
     async fn users(&self, channel: &str) -> Vec<String> {
-        let answer = done(get_presence_channel_users(in_channel(channel), Some(self.number))).await;
+        let answer = done(get_presence_channel_users(in_channel(channel), self.number)).await;
         let users = Array::from(&get(&answer, "channelUsers"));
         let mut ids: Vec<_> =
             users.iter().map(|user| get(&user, "userProfileId").as_string().unwrap()).collect();
@@ -126,7 +123,7 @@ impl Visitor {
     }
 
     async fn count(&self, channel: &str) -> f64 {
-        let answer = done(get_presence_channel_count(in_channel(channel), Some(self.number))).await;
+        let answer = done(get_presence_channel_count(in_channel(channel), self.number)).await;
         get(&answer, "count").as_f64().unwrap()
     }
 }
@@ -174,7 +171,7 @@ async fn reads_tell_who_is_there_without_a_listener() {
     assert_eq!(bob.attributes(&channel, &alice.user).await, r#"{"__proto__":"kept","mood":"calm"}"#);
     assert_eq!(bob.attributes(&channel, &bob.user).await, "{}");
     let asked = object(&[("userProfileId", &alice.user.as_str().into())]);
-    let answer = done(get_presence_user_channels(asked, Some(alice.number))).await;
+    let answer = done(get_presence_user_channels(asked, alice.number)).await;
     assert_eq!(json(&answer), format!(r#"{{"channels":["{channel}"]}}"#));
 }
 
@@ -197,9 +194,8 @@ async fn the_last_listener_of_a_channel_ends_the_observing() {
     let (first, second) = (recorder(), recorder());
     alice.listen(&channel, &first).await;
     alice.listen(&channel, &second).await;
-    let remove = |listener: &Function| {
-        remove_presence_listener(in_channel(&channel), listener.into(), Some(alice.number))
-    };
+    let remove =
+        |listener: &Function| remove_presence_listener(in_channel(&channel), listener.into(), alice.number);
     assert!(done(remove(&first)).await.is_undefined());
     bob.join(&channel).await;
     done(seen(&second, "join", &bob.user)).await;
@@ -243,7 +239,7 @@ mod web_sys_event {
 #[wasm_bindgen_test]
 async fn bad_arguments_are_refused_with_their_code() {
     let (alice, channel) = (Visitor::new().await, channel_name());
-    let client = Some(alice.number);
+    let client = alice.number;
     assert_eq!(code(join_presence_channel(JsValue::UNDEFINED, client)).await, "invalid_argument");
     assert_eq!(code(join_presence_channel(in_channel(""), client)).await, "invalid_argument");
     assert_eq!(code(join_presence_channel(in_channel(&"x".repeat(129)), client)).await, "invalid_argument");
@@ -297,7 +293,7 @@ async fn join_leave_join_in_one_tick_is_one_join() {
     let (alice, bob, channel) = (Visitor::new().await, Visitor::new().await, channel_name());
     let listener = recorder();
     bob.listen(&channel, &listener).await;
-    let client = Some(alice.number);
+    let client = alice.number;
     let joins = [
         join_presence_channel(in_channel(&channel), client),
         leave_presence_channel(in_channel(&channel), client),
@@ -316,7 +312,7 @@ async fn a_closed_client_rejects_with_closed() {
     let (alice, channel) = (Visitor::new().await, channel_name());
     alice.join(&channel).await;
     done(close_client(alice.number)).await;
-    assert_eq!(code(join_presence_channel(in_channel(&channel), Some(alice.number))).await, "closed");
+    assert_eq!(code(join_presence_channel(in_channel(&channel), alice.number)).await, "closed");
 }
 
 #[wasm_bindgen_test]
@@ -326,7 +322,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
         ("storageStrategy", &memory()),
         ("requestTimeout", &500.into()),
     ]);
-    let number = done(open_client(options)).await.as_f64().map(|number| number as u32);
+    let number = done(open_client(options)).await.as_f64().unwrap() as u32;
     assert_eq!(code(profile(number)).await, "unavailable");
     assert_eq!(code(get_presence_channel_count(in_channel("lobby"), number)).await, "unavailable");
     assert_eq!(code(join_presence_channel(in_channel("lobby"), number)).await, "unavailable");

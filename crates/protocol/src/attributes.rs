@@ -33,6 +33,13 @@ impl Attributes {
         }
     }
 
+    /// Sets `key` while reading from outside: at most one pair more than [`MAX_ATTRIBUTES`] is kept.
+    pub(crate) fn insert_bounded(&mut self, key: String, value: String) {
+        if self.0.len() <= MAX_ATTRIBUTES {
+            self.insert(key, value);
+        }
+    }
+
     /// The value of `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         let at = self.0.binary_search_by(|(known, _)| known.as_str().cmp(key)).ok()?;
@@ -93,9 +100,7 @@ impl<'de> Deserialize<'de> for Attributes {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Attributes, A::Error> {
                 let mut attributes = Attributes::new();
                 while let Some((key, value)) = map.next_entry::<String, String>()? {
-                    if attributes.len() <= MAX_ATTRIBUTES {
-                        attributes.insert(key, value);
-                    }
+                    attributes.insert_bounded(key, value);
                 }
                 Ok(attributes)
             }

@@ -3,8 +3,8 @@
 #![cfg(feature = "json")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use herenow_protocol::codec::json;
 use herenow_protocol::codec::postcard::{self, Kinds};
+use herenow_protocol::codec::{compact, json};
 use herenow_protocol::{ClientFrame, Decoded, MAX_MESSAGE_BYTES, ServerFrame};
 use peak_alloc::PeakAlloc;
 
@@ -43,6 +43,9 @@ fn all_malformed<F>(message: &[u8])
 where
     F: Kinds + for<'a> serde::Deserialize<'a>,
 {
+    peak(message, |message| {
+        let _ = compact::decode(message);
+    });
     peak(message, |message| {
         let frames = postcard::decode::<F>(message).unwrap();
         assert!(!frames.is_empty());

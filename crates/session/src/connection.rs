@@ -41,7 +41,7 @@ impl Session {
         let mut frames = Vec::new();
         for channel in &mut self.channels.0 {
             if channel.membership.want {
-                joined.push(channel.name.to_string());
+                joined.push(String::from(&*channel.name));
                 channel.membership.server = Known::Unclear;
             }
             if channel.observation.want {
@@ -49,7 +49,7 @@ impl Session {
                 let id = self.last_frame;
                 channel.observation.in_flight = Some((id, true));
                 let from = channel.mirror.position();
-                frames.push(ClientFrame::Observe { id, channel: channel.name.to_string(), from });
+                frames.push(ClientFrame::Observe { id, channel: String::from(&*channel.name), from });
             }
         }
         let hello = Hello {

@@ -62,13 +62,13 @@ impl Session {
             if leave {
                 let id = self.frame_id();
                 self.channels.0[at].membership.in_flight = Some((id, false));
-                message.push(self, ClientFrame::Leave { id, channel: name.to_string() });
+                message.push(self, ClientFrame::Leave { id, channel: String::from(&*name) });
                 self.pace.spend(1);
             }
             if unobserve {
                 let id = self.frame_id();
                 self.channels.0[at].observation.in_flight = Some((id, false));
-                message.push(self, ClientFrame::Unobserve { id, channel: name.to_string() });
+                message.push(self, ClientFrame::Unobserve { id, channel: String::from(&*name) });
                 self.pace.spend(1);
             }
         }
@@ -98,7 +98,7 @@ impl Session {
             let id = self.frame_id();
             let channel = &mut self.channels.0[at];
             channel.membership.in_flight = Some((id, true));
-            let frame = ClientFrame::Join { id, channel: channel.name.to_string() };
+            let frame = ClientFrame::Join { id, channel: String::from(&*channel.name) };
             message.push(self, frame);
         }
         let channel = &mut self.channels.0[at];
@@ -115,7 +115,7 @@ impl Session {
             if let Some(draft) = channel.setting.draft.take() {
                 let attributes = draft.attributes.clone();
                 channel.setting.in_flight = Some((id, draft));
-                let frame = ClientFrame::Set { id, channel: channel.name.to_string(), attributes };
+                let frame = ClientFrame::Set { id, channel: String::from(&*channel.name), attributes };
                 message.push(self, frame);
             }
         }
@@ -132,7 +132,7 @@ impl Session {
             channel.resync = false;
             channel.void = false;
             let from = channel.mirror.position();
-            let frame = ClientFrame::Observe { id, channel: channel.name.to_string(), from };
+            let frame = ClientFrame::Observe { id, channel: String::from(&*channel.name), from };
             message.push(self, frame);
         }
         true

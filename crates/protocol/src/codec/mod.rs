@@ -1,5 +1,6 @@
 //! Frames to bytes and back, in the two encodings.
 
+pub mod compact;
 #[cfg(feature = "json")]
 pub mod json;
 pub mod postcard;

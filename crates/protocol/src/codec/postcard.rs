@@ -12,7 +12,7 @@ use super::{Decoded, NotAMessage};
 use crate::{ClientFrame, FrameId, ServerFrame};
 
 /// How many bytes beyond the end of a frame read as zero.
-const PADDING_BYTES: usize = 16;
+pub(super) const PADDING_BYTES: usize = 16;
 
 /// A frame type and how many kinds of it this version knows.
 pub trait Kinds {
@@ -43,8 +43,15 @@ impl Kinds for ServerFrame {
 
 /// Encodes one frame with its length in front; a message is a run of these.
 pub fn encode<F: Serialize>(frame: &F) -> Vec<u8> {
+    let mut message = Vec::new();
+    append(frame, &mut message);
+    message
+}
+
+/// Encodes one frame more of a message.
+pub fn append<F: Serialize>(frame: &F, out: &mut Vec<u8>) {
     let body = ::postcard::to_allocvec(frame).unwrap_or_default();
-    let mut out = Vec::with_capacity(body.len() + 3);
+    out.reserve(body.len() + 3);
     let mut rest = body.len();
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
@@ -52,7 +59,6 @@ pub fn encode<F: Serialize>(frame: &F) -> Vec<u8> {
     }
     out.push(rest as u8);
     out.extend_from_slice(&body);
-    out
 }
 
 /// Decodes a message.
@@ -85,7 +91,7 @@ fn decode_frame<'a, F: Kinds + Deserialize<'a>>(
 }
 
 /// Reads a varint of at most 32 bits.
-fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
+pub(super) fn varint(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let mut value = 0_u32;
     for (at, byte) in bytes.iter().enumerate().take(5) {
         let bits = u32::from(byte & 0x7f);

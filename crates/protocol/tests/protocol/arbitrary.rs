@@ -1,5 +1,6 @@
 //! Arbitrary frames survive both encodings, and arbitrary bytes break neither.
 
+use herenow_protocol::codec::compact;
 use herenow_protocol::codec::json::{self, Keys};
 use herenow_protocol::codec::postcard::{self, Kinds};
 use herenow_protocol::{
@@ -190,10 +191,17 @@ where
     Ok(())
 }
 
-/// Gives the bytes to every decoder.
+/// Gives the bytes to every decoder. Both of the binary encoding must find the same.
 fn is_read(bytes: &[u8]) {
     let _ = postcard::decode::<ClientFrame>(bytes);
-    let _ = postcard::decode::<ServerFrame>(bytes);
+    let known = postcard::decode::<ServerFrame>(bytes).map(|frames| {
+        let known = frames.into_iter().filter_map(|frame| match frame {
+            Decoded::Frame(frame) => Some(frame),
+            Decoded::Unknown { .. } | Decoded::Malformed { .. } => None,
+        });
+        known.collect::<Vec<_>>()
+    });
+    assert_eq!(compact::decode(bytes), known);
     let _ = json::decode::<ClientFrame>(bytes);
     let _ = json::decode::<ServerFrame>(bytes);
 }
@@ -203,11 +211,18 @@ proptest! {
 
     #[test]
     fn client_frames_survive(frames in vec(client_frame(), 0..4)) {
+        let mut message = Vec::new();
+        for frame in &frames {
+            compact::append(frame, &mut message);
+        }
+        prop_assert_eq!(message, frames.iter().flat_map(postcard::encode).collect::<Vec<_>>());
         survives(frames)?;
     }
 
     #[test]
     fn server_frames_survive(frames in vec(server_frame(), 0..4)) {
+        let message: Vec<u8> = frames.iter().flat_map(postcard::encode).collect();
+        prop_assert_eq!(compact::decode(&message), Ok(frames.clone()));
         survives(frames)?;
     }
 

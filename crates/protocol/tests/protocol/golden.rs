@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
+use herenow_protocol::codec::compact;
 use herenow_protocol::codec::json::{self, Keys};
 use herenow_protocol::codec::postcard::{self, Kinds};
 use herenow_protocol::{ClientFrame, Decoded, ServerFrame};
@@ -67,11 +68,19 @@ where
 #[test]
 fn client_frames_are_those_of_the_golden_file() {
     check("client.json", &client_frames::all());
+    for (example, (name, frame)) in read_fixture("client.json").iter().zip(client_frames::all()) {
+        let mut message = Vec::new();
+        compact::append(&frame, &mut message);
+        assert_eq!(fixtures::to_hex(&message), fixtures::to_hex(&example.postcard), "{name}");
+    }
 }
 
 #[test]
 fn server_frames_are_those_of_the_golden_file() {
     check("server.json", &server_frames::all());
+    for (example, (name, frame)) in read_fixture("server.json").iter().zip(server_frames::all()) {
+        assert_eq!(compact::decode(&example.postcard), Ok(vec![frame]), "{name}");
+    }
 }
 
 #[test]
