@@ -7,6 +7,7 @@ import { basename, join } from "node:path";
 
 import { cargo, crateProgress, WITH_BAR } from "./lib/cargo.mjs";
 import { Failure, main } from "./lib/failure.mjs";
+import { ownGlue } from "./lib/glue.mjs";
 import { isMain } from "./lib/is-main.mjs";
 import { at, staged } from "./lib/paths.mjs";
 import { run, which } from "./lib/run.mjs";
@@ -16,6 +17,7 @@ import { runSteps } from "./lib/steps.mjs";
 import { setupSteps } from "./setup.mjs";
 
 const pkg = at("pkg");
+const glue = join(pkg, "herenow.js");
 /** The two files that a page loads. */
 export const entry = at("pkg", "index.js");
 export const wasm = at("pkg", "herenow_bg.wasm");
@@ -47,13 +49,12 @@ const wasmPackage = {
     const args = ["build", "--mode", "no-install", "--target", "web", "--release", "--out-dir", "pkg"];
     await run("wasm-pack", [...args, "--no-pack", "--no-gitignore", "--no-typescript"], {
       what: "wasm-pack build",
-      env: { ...WITH_BAR, HERENOW_WASM_BINDGEN: wasmBindgen, CARGO_ENCODED_RUSTFLAGS: shortPaths() },
+      env: { ...WITH_BAR, HERENOW_WASM_BINDGEN: wasmBindgen, CARGO_ENCODED_RUSTFLAGS: await markedPaths() },
       pathFirst: [shims],
       onText: crateProgress(progress),
     });
     progress("bundling");
     shareScripts();
-    const glue = at("pkg", "herenow.js");
     const short = shorten(readFileSync(wasm), readFileSync(glue, "utf8"));
     writeFileSync(wasm, short.wasm);
     writeFileSync(glue, short.glue);
@@ -65,34 +66,21 @@ const wasmPackage = {
 /** Stands between flags where a path in them may hold spaces. */
 const FLAG_END = "\x1f";
 
-/** Panics name the file that they are in: without the part that is of this machine, which would be shipped. */
-function shortPaths() {
+/** Panics name the file that they are in. Each name begins so that `lib/panics.mjs` finds it. */
+async function markedPaths() {
   const registry = join(process.env.CARGO_HOME ?? join(homedir(), ".cargo"), "registry", "src");
-  return [`${registry}/=`, `${at()}/=`].map((prefix) => `--remap-path-prefix=${prefix}`).join(FLAG_END);
+  const sysroot = (await run("rustc", ["--print", "sysroot"])).trim();
+  const prefixes = [`${registry}/`, `${sysroot}/`, `${at()}/`, "src/", "crates/"];
+  return prefixes.map((prefix) => `--remap-path-prefix=${prefix}=~~/`).join(FLAG_END);
 }
 
-const STALE_CALL = "throw new Error('Cannot invoke closure from previous WASM instance');";
-const END_INSTANCE = "\n/** Ends this instance: what JavaScript holds of it is ignored. */\nexport const __end = () => { __wbg_instance_id++; };\n";
-
-/**
- * Lets the generated JavaScript import js/ itself. wasm-bindgen copies each script that the core imports to
- * pkg/snippets; js/index.js imports the originals, and with both a page would have two of each module: two classes
- * `PresenceError`, two tables of promises.
- */
+/** Lets the generated JavaScript import js/ itself, and takes away the copies that it then no longer imports. */
 function shareScripts() {
-  const glue = join(pkg, "herenow.js");
-  // Imports only: the keys of the object that the wasm is given keep the names that the wasm knows.
-  const copies = /(from\s*["'])\.\/snippets\/herenow-[0-9a-f]+\/js\//g;
-  const generated = readFileSync(glue, "utf8");
-  if (!generated.includes(STALE_CALL)) {
-    throw new Failure("wasm-bindgen's glue has another form", "Look in pkg/herenow.js for what a stale closure does.");
-  }
-  // What a dead instance has left behind (sockets, timers, page listeners) does nothing.
-  const code = generated.replaceAll(copies, "$1../js/").replace(STALE_CALL, "return;") + END_INSTANCE;
+  const code = ownGlue(readFileSync(glue, "utf8"), readFileSync(wasm));
   writeFileSync(glue, code);
   const snippets = join(pkg, "snippets");
   for (const folder of existsSync(snippets) ? readdirSync(snippets) : []) {
-    if (new RegExp(`from\\s*["']./snippets/${folder}/`).test(code)) continue;
+    if (code.includes(`from "./snippets/${folder}/`) || code.includes(`from './snippets/${folder}/`)) continue;
     rmSync(join(snippets, folder), { recursive: true });
   }
   if (existsSync(snippets) && readdirSync(snippets).length === 0) rmSync(snippets, { recursive: true });

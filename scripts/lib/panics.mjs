@@ -3,13 +3,13 @@
 //
 // A panic's message names a file, a line and numbers. Putting that together takes the formatting of Rust's standard
 // library, 3 KB of what a page loads, though a page can do nothing with it: it is told that the core failed, and why is
-// found with a build that keeps the text. Here each function that panics becomes one that says so and traps, and
-// formatting, which nothing else in the SDK uses, becomes a trap.
+// found with a build that keeps the text. Here each function that panics becomes one that says so and traps;
+// formatting, which nothing else in the SDK uses, becomes a trap; and the names of source files become zeros.
 
 import { readFileSync, writeFileSync } from "node:fs";
 
 import { Failure, main } from "./failure.mjs";
-import { CODE, EXPORTS, exports, functionNames, IMPORTS, importedFunctions, number, Reader, rebuilt, sections } from "./wasm-file.mjs";
+import { CODE, DATA, EXPORTS, exports, functionNames, IMPORTS, importedFunctions, number, Reader, rebuilt, sections } from "./wasm-file.mjs";
 
 /** The function of `src/lib.rs` that tells JavaScript of a panic: without parameters or result. */
 const PANICKED = /^panicked(_[0-9a-f]+)?$/;
@@ -25,6 +25,9 @@ const FORMATTING = /4core3fmt|core\.\.fmt/;
 /** `format!` and the `to_string` of anything but a string: these format outside of panics. */
 const FORMATS = /5alloc3fmt6format|ToString/;
 
+/** The source files that panics name: nobody reads them any more, and zeros compress to nothing. */
+const FILES = /(?:\/rustc\/[0-9a-f]{40}\/|~~\/)[\w./+-]*?\.rs/g;
+
 const UNREACHABLE = 0x00;
 const END = 0x0b;
 const CALL = 0x10;
@@ -38,8 +41,8 @@ const body = (...instructions) => {
 /** The module without the text of panics. */
 export function withoutPanicText(wasm) {
   const names = functionNames(wasm);
-  const content = (section) => sections(wasm).find(({ id }) => id === section)?.content ?? Buffer.from([0]);
-  const panicked = exports(content(EXPORTS)).find(({ name }) => PANICKED.test(name));
+  const contentOf = (section) => sections(wasm).find(({ id }) => id === section)?.content ?? Buffer.from([0]);
+  const panicked = exports(contentOf(EXPORTS)).find(({ name }) => PANICKED.test(name));
   if (!panicked || ![...names.values()].some((name) => FUNNEL.test(name))) {
     throw new Failure("the wasm's functions have other names than expected", "Look at scripts/lib/panics.mjs.");
   }
@@ -49,10 +52,13 @@ export function withoutPanicText(wasm) {
   }
   const says = body(Buffer.from([CALL]), number(panicked.index));
   const traps = body();
-  const first = importedFunctions(content(IMPORTS));
-  return rebuilt(wasm, (section, code) => {
-    if (section !== CODE) return code;
-    const reader = new Reader(code);
+  const first = importedFunctions(contentOf(IMPORTS));
+  return rebuilt(wasm, (section, content) => {
+    if (section === DATA) {
+      return Buffer.from(content.toString("latin1").replace(FILES, ({ length }) => "\0".repeat(length)), "latin1");
+    }
+    if (section !== CODE) return content;
+    const reader = new Reader(content);
     const count = reader.number();
     const bodies = Array.from({ length: count }, (_, at) => {
       const length = reader.number();

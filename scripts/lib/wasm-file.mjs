@@ -4,6 +4,7 @@ export const IMPORTS = 2;
 export const FUNCTIONS = 3;
 export const EXPORTS = 7;
 export const CODE = 10;
+export const DATA = 11;
 const CUSTOM = 0;
 const HEADER_BYTES = 8;
 const FUNCTION_NAMES = 1;
