@@ -1,0 +1,24 @@
+//! The oracle: what must, may and must not be so, from what users did and what the network carried.
+//!
+//! It knows nothing of the code's state: [`ledger`] reads the bytes that reached the server and the answers that left
+//! it, [`truth`] keeps what followed for each user and channel, [`stream`] holds a listener to that, [`wish`] what each
+//! tab wants.
+
+pub(crate) mod ledger;
+pub(crate) mod stream;
+pub(crate) mod truth;
+pub(crate) mod wish;
+
+/// Who is in a channel and with which attributes, by the user's name.
+pub(crate) type Roster = std::collections::BTreeMap<String, herenow_protocol::Attributes>;
+
+/// The number of a user from its name.
+pub(crate) fn user_number(name: &str) -> Option<usize> {
+    let number: usize = name.strip_prefix('u')?.parse().ok()?;
+    (number < crate::plan::USERS).then_some(number)
+}
+
+/// The number of a channel from its name.
+pub(crate) fn channel_number(name: &str) -> Option<usize> {
+    crate::plan::CHANNELS.iter().position(|known| *known == name)
+}

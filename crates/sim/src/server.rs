@@ -1,0 +1,568 @@
+//! A node: one registry, with what the server around it does with sockets.
+
+use std::collections::VecDeque;
+
+use herenow_protocol::codec::{Decoded, compact, postcard};
+use herenow_protocol::{
+    ClientFrame, CloseCode, Code, Encoding, HELLO_TIMEOUT_MS, Hello, Refusal, ServerFrame,
+};
+use herenow_registry::{ConnectionId, Identity, Millis, Output, Registry};
+
+use crate::dice::luck;
+use crate::failure::Invariant;
+use crate::net::{Down, LinkId, Peer, Up, Waiting};
+use crate::oracle::ledger::{Answers, Input};
+use crate::oracle::{channel_number, user_number};
+use crate::plan::{CHANNELS, USERS};
+use crate::world::{Event, World, config};
+
+/// How long reports of written bytes are gathered, in milliseconds.
+const WRITTEN_DELAY_MS: u64 = 5;
+/// Frames are joined up to this many bytes.
+const MAX_JOINED_BYTES: usize = 64 * 1024;
+
+/// What the sockets ask of the registry.
+#[derive(Debug)]
+enum Command {
+    Hello { link: LinkId, hello: Box<Hello>, identity: Identity },
+    Frames { link: LinkId, frames: Vec<Decoded<ClientFrame>> },
+    Token { link: LinkId, id: u32, outcome: Result<Identity, Refusal> },
+    Heard { link: LinkId },
+    Gone { link: LinkId },
+    Shutdown { over_ms: u64 },
+    CloseAll,
+}
+
+/// A server.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) registry: Option<Registry>,
+    /// Counts its lives.
+    pub(crate) life: u32,
+    /// Since when it stands still.
+    pub(crate) paused_since: Option<u64>,
+    pub(crate) draining: bool,
+    /// What arrived while it stood still.
+    backlog: VecDeque<(LinkId, Up)>,
+    inbox: VecDeque<Command>,
+    written: Vec<(LinkId, usize)>,
+    turn_at_ms: Option<u64>,
+}
+
+impl Node {
+    pub(crate) const fn new() -> Self {
+        Self {
+            registry: None,
+            life: 0,
+            paused_since: None,
+            draining: false,
+            backlog: VecDeque::new(),
+            inbox: VecDeque::new(),
+            written: Vec::new(),
+            turn_at_ms: None,
+        }
+    }
+
+    /// Something has arrived that is not handled yet, or it stands still.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.registry.is_none() || self.paused_since.is_some() || !self.inbox.is_empty() || !self.backlog.is_empty()
+    }
+}
+
+impl World {
+    pub(crate) fn start_node(&mut self, node: usize) {
+        let seed = luck([self.seed, 11, self.epochs as u64]).next();
+        self.epochs += 1;
+        let now = self.now;
+        self.ledger.start(now);
+        let known = &mut self.nodes[node];
+        let life = known.life + 1;
+        *known = Node { registry: Some(Registry::new(config(), seed, Millis(now))), life, ..Node::new() };
+        self.log(|| format!("node {node} starts, life {life}"));
+    }
+
+    /// The process is gone. `loudly`: the machine says so to the other ends.
+    pub(crate) fn kill_node(&mut self, node: usize, loudly: bool) {
+        if self.nodes[node].registry.take().is_none() {
+            return;
+        }
+        self.log(|| format!("node {node} is gone"));
+        let life = self.nodes[node].life;
+        self.nodes[node] = Node { life, ..Node::new() };
+        self.ledger.lose_all(self.now);
+        let ids: Vec<LinkId> = self.links.keys().copied().collect();
+        for id in ids {
+            let at = self.now + luck([self.seed, 12, id]).below(40);
+            let Some(link) = self.links.get_mut(&id) else { continue };
+            if link.peer == Peer::Closed {
+                continue;
+            }
+            let (_, kept) = link.kept(self.now);
+            link.peer = Peer::Closed;
+            link.waiting.clear();
+            link.up.cut(0, None);
+            link.down.cut(kept, loudly.then_some((at, Down::Reset)));
+            self.plan(at, Event::Down(id));
+        }
+    }
+
+    pub(crate) fn pause_node(&mut self, node: usize, ms: u64) {
+        let known = &mut self.nodes[node];
+        if known.registry.is_none() || known.paused_since.is_some() {
+            return;
+        }
+        known.paused_since = Some(self.now);
+        let life = known.life;
+        self.plan(self.now + ms, Event::NodeWakes { node, life });
+    }
+
+    pub(crate) fn wake_node(&mut self, node: usize, life: u32) {
+        if self.nodes[node].life != life {
+            return;
+        }
+        let Some(since) = self.nodes[node].paused_since.take() else { return };
+        self.log(|| format!("node {node} wakes"));
+        self.ledger.wake(self.now, since);
+        // A task of the server may look at the clock before any looks at its socket.
+        if luck([self.seed, 13, self.now]).one_in(2) {
+            self.turn(node);
+        }
+        for (link, message) in std::mem::take(&mut self.nodes[node].backlog) {
+            self.reached(link, message);
+        }
+        let ids: Vec<LinkId> = self.links.keys().copied().collect();
+        for id in ids {
+            self.write(id);
+        }
+        self.turn(node);
+    }
+
+    pub(crate) fn shut_node_down(&mut self, node: usize, over_ms: u64, down_ms: u64) {
+        let known = &mut self.nodes[node];
+        if known.registry.is_none() || known.draining {
+            return;
+        }
+        known.draining = true;
+        let life = known.life;
+        known.inbox.push_back(Command::Shutdown { over_ms });
+        let waiting: Vec<LinkId> =
+            self.links.values().filter(|link| link.peer == Peer::Accepted).map(|link| link.id).collect();
+        for id in waiting {
+            self.end_socket(id, CloseCode::Restart, "the server restarts");
+        }
+        self.want_turn(node, self.now);
+        self.plan(self.now + over_ms, Event::NodeExits { node, life, down_ms });
+    }
+
+    pub(crate) fn exit_node(&mut self, node: usize, life: u32, down_ms: u64) {
+        if self.nodes[node].life != life || self.nodes[node].registry.is_none() {
+            return;
+        }
+        if self.nodes[node].paused_since.is_some() {
+            self.plan(self.now + 100, Event::NodeExits { node, life, down_ms });
+            return;
+        }
+        self.nodes[node].inbox.push_back(Command::CloseAll);
+        self.turn(node);
+        self.kill_node(node, true);
+        self.plan(self.now + down_ms, Event::NodeStarts { node });
+    }
+
+    // ---- sockets
+
+    /// A message has come to the machine of the node.
+    pub(crate) fn arrive(&mut self, id: LinkId, message: Up) {
+        let Some(link) = self.links.get(&id) else { return };
+        let node = link.node;
+        let known = &mut self.nodes[node];
+        if known.registry.is_some() && known.paused_since.is_some() {
+            known.backlog.push_back((id, message));
+        } else {
+            self.reached(id, message);
+        }
+    }
+
+    /// A message has come to the process.
+    fn reached(&mut self, id: LinkId, message: Up) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let (node, slot) = (link.node, link.slot);
+        let known = &mut self.nodes[node];
+        match (link.peer, message) {
+            (Peer::Unseen, Up::Ask) => {
+                let air = &mut self.slots[slot].air;
+                let refused = air.refuse_until_ms > now || std::mem::take(&mut air.reset_next);
+                if refused || known.registry.is_none() || known.draining {
+                    link.peer = Peer::Closed;
+                    link.send_down(now, 0, Down::Reset);
+                } else {
+                    link.peer = Peer::Accepted;
+                    link.node_life = known.life;
+                    link.send_down(now, 0, Down::Accept);
+                    self.plan(now + HELLO_TIMEOUT_MS, Event::HelloLate(id));
+                }
+                self.expect_down(id);
+            }
+            (Peer::Unseen, Up::Data(_) | Up::Pong | Up::Close(_) | Up::Reset) => link.peer = Peer::Closed,
+            (Peer::Accepted, Up::Data(bytes)) => self.greet(id, &bytes),
+            (Peer::Accepted, Up::Close(_)) => {
+                link.peer = Peer::Closed;
+                link.send_down(now, 0, Down::Close(1000, String::new()));
+                self.expect_down(id);
+            }
+            (Peer::Accepted, Up::Reset) => link.peer = Peer::Closed,
+            (Peer::Accepted | Peer::Greeted, Up::Ask) | (Peer::Accepted, Up::Pong) | (Peer::Closed, _) => {}
+            (Peer::Greeted, Up::Data(bytes)) => self.hear(id, &bytes),
+            (Peer::Greeted, Up::Pong) => {
+                known.inbox.push_back(Command::Heard { link: id });
+                self.want_turn(node, now);
+            }
+            (Peer::Greeted, Up::Close(code)) => {
+                link.peer = Peer::Closed;
+                link.waiting.clear();
+                link.send_down(now, 0, Down::Close(code, String::new()));
+                known.inbox.push_back(Command::Gone { link: id });
+                self.want_turn(node, now);
+                self.expect_down(id);
+            }
+            (Peer::Greeted, Up::Reset) => {
+                link.peer = Peer::Closed;
+                link.waiting.clear();
+                known.inbox.push_back(Command::Gone { link: id });
+                self.want_turn(node, now);
+            }
+        }
+    }
+
+    pub(crate) fn hello_late(&mut self, id: LinkId) {
+        let Some(link) = self.links.get(&id) else { return };
+        if link.peer == Peer::Accepted && self.nodes[link.node].life == link.node_life {
+            if self.nodes[link.node].paused_since.is_some() {
+                self.plan(self.now + 100, Event::HelloLate(id));
+            } else {
+                self.end_socket(id, CloseCode::Silent, "there was no hello in time");
+            }
+        }
+    }
+
+    /// Closes a socket of which the registry knows nothing, or no more.
+    fn end_socket(&mut self, id: LinkId, code: CloseCode, reason: &str) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if link.peer == Peer::Closed {
+            return;
+        }
+        link.peer = Peer::Closed;
+        while let Some(message) = next_message(&mut link.waiting) {
+            if let Message::Data(bytes, _) = message {
+                link.in_flight += bytes.len();
+                link.send_down(now, 0, Down::Data(bytes));
+            }
+        }
+        link.send_down(now, 0, Down::Close(code.number(), reason.into()));
+        self.log(|| format!("node closes link {id} with {code:?}, {reason}"));
+        self.expect_down(id);
+    }
+
+    fn greet(&mut self, id: LinkId, bytes: &[u8]) {
+        let mut frames = postcard::decode::<ClientFrame>(bytes).unwrap_or_default();
+        if frames.is_empty() {
+            self.fail(Invariant::States, "the first message is empty or not one".into());
+            return;
+        }
+        let rest = frames.split_off(1);
+        let Some(Decoded::Frame(ClientFrame::Hello(hello))) = frames.pop() else {
+            self.fail(Invariant::States, "the first frame is not a hello".into());
+            return;
+        };
+        match authenticate(&hello.client_id, hello.token.as_deref(), self.now) {
+            Err(refusal) => self.end_socket(id, CloseCode::Unauthorized, refusal.code.as_str()),
+            Ok(identity) => {
+                let Some(link) = self.links.get_mut(&id) else { return };
+                link.peer = Peer::Greeted;
+                let node = link.node;
+                self.nodes[node].inbox.push_back(Command::Hello { link: id, hello: Box::new(hello), identity });
+                self.forward(id, rest);
+            }
+        }
+    }
+
+    fn hear(&mut self, id: LinkId, bytes: &[u8]) {
+        match postcard::decode::<ClientFrame>(bytes) {
+            Ok(frames) => self.forward(id, frames),
+            Err(_) => self.fail(Invariant::States, "the SDK sends what is no message".into()),
+        }
+    }
+
+    fn forward(&mut self, id: LinkId, frames: Vec<Decoded<ClientFrame>>) {
+        let Some(link) = self.links.get(&id) else { return };
+        let node = link.node;
+        let mut chunk = Vec::new();
+        let now = self.now;
+        let inbox = &mut self.nodes[node].inbox;
+        for frame in frames {
+            match frame {
+                Decoded::Frame(ClientFrame::Token { id: request, token }) => {
+                    inbox.push_back(Command::Frames { link: id, frames: std::mem::take(&mut chunk) });
+                    let outcome = authenticate("default", Some(&token), now);
+                    inbox.push_back(Command::Token { link: id, id: request, outcome });
+                }
+                other => chunk.push(other),
+            }
+        }
+        if !chunk.is_empty() {
+            inbox.push_back(Command::Frames { link: id, frames: chunk });
+        }
+        // What arrives within a moment is handled together.
+        let later = luck([self.seed, 14, self.now]).below(3);
+        self.want_turn(node, self.now + later);
+    }
+
+    // ---- turns
+
+    fn want_turn(&mut self, node: usize, at_ms: u64) {
+        let known = &mut self.nodes[node];
+        if known.turn_at_ms.is_none_or(|planned| planned > at_ms) {
+            known.turn_at_ms = Some(at_ms);
+            self.plan(at_ms, Event::Turn { node, at_ms });
+        }
+    }
+
+    pub(crate) fn turn_is_due(&mut self, node: usize, at_ms: u64) {
+        if self.nodes[node].turn_at_ms == Some(at_ms) {
+            self.turn(node);
+        }
+    }
+
+    /// Handles all that has arrived and all that is due, then sends what came of it.
+    fn turn(&mut self, node: usize) {
+        let now = Millis(self.now);
+        let known = &mut self.nodes[node];
+        known.turn_at_ms = None;
+        if known.paused_since.is_some() {
+            return;
+        }
+        let Some(registry) = &mut known.registry else { return };
+        for (link, bytes) in known.written.drain(..) {
+            registry.handle_written(now, ConnectionId(link), bytes);
+        }
+        let mut inputs = Vec::new();
+        let mut ends = false;
+        for command in std::mem::take(&mut known.inbox) {
+            match command {
+                Command::Hello { link, hello, identity } => {
+                    if let Some(user) = user_number(&identity.user) {
+                        inputs.push(greeting(link, user, &hello));
+                    }
+                    registry.handle_hello(now, ConnectionId(link), Encoding::Postcard, *hello, identity);
+                }
+                Command::Frames { link, frames } => {
+                    inputs.push(Input::Heard { link });
+                    inputs.extend(frames.iter().filter_map(|frame| asked(link, frame)));
+                    registry.handle_frames(now, ConnectionId(link), frames);
+                }
+                Command::Token { link, id, outcome } => {
+                    inputs.push(Input::Heard { link });
+                    registry.handle_token(now, ConnectionId(link), id, outcome);
+                }
+                Command::Heard { link } => {
+                    inputs.push(Input::Heard { link });
+                    registry.handle_heard(now, ConnectionId(link));
+                }
+                Command::Gone { link } => {
+                    inputs.push(Input::Gone { link });
+                    registry.handle_disconnect(now, ConnectionId(link));
+                }
+                Command::Shutdown { over_ms } => {
+                    inputs.push(Input::Shutdown);
+                    registry.handle_shutdown(now, over_ms);
+                }
+                Command::CloseAll => ends = true,
+            }
+        }
+        if registry.poll_timeout().is_some_and(|at| at <= now) {
+            registry.handle_timeout(now);
+        }
+        let mut outputs = Vec::new();
+        while let Some(output) = registry.poll_output(now) {
+            outputs.push(output);
+        }
+        let next = registry.poll_timeout();
+        if let Some(at) = next {
+            if at <= now {
+                self.fail(Invariant::Bounds, format!("the registry wants to be woken at {}, which is now", at.0));
+            }
+            self.want_turn(node, at.0);
+        }
+        let answers = self.carry_out(outputs);
+        let outcome = self.ledger.turn(self.now, inputs, &answers);
+        self.check(outcome);
+        self.compare_listings(node);
+        if ends {
+            let open: Vec<LinkId> =
+                self.links.values().filter(|link| link.peer == Peer::Greeted).map(|link| link.id).collect();
+            for id in open {
+                self.end_socket(id, CloseCode::Restart, "the server restarts");
+            }
+        }
+    }
+
+    fn carry_out(&mut self, outputs: Vec<Output>) -> Answers {
+        let mut answers = Answers::default();
+        let mut touched = Vec::new();
+        for output in outputs {
+            match output {
+                Output::Send { connection, frame } => {
+                    note(&mut answers, connection.0, &frame);
+                    if let Some(link) = self.links.get_mut(&connection.0) {
+                        link.waiting.push_back(Waiting::Frame(frame));
+                        touched.push(connection.0);
+                    }
+                }
+                Output::Ping { connection } => {
+                    if let Some(link) = self.links.get_mut(&connection.0) {
+                        link.waiting.push_back(Waiting::Ping);
+                        touched.push(connection.0);
+                    }
+                }
+                Output::Close { connection, code, reason } => {
+                    answers.closed.push((connection.0, code));
+                    self.end_socket(connection.0, code, reason);
+                }
+            }
+        }
+        touched.dedup();
+        for id in touched {
+            self.write(id);
+        }
+        answers
+    }
+
+    /// Writes what the network takes.
+    pub(crate) fn write(&mut self, id: LinkId) {
+        let now = self.now;
+        let Some(link) = self.links.get_mut(&id) else { return };
+        let node = link.node;
+        if self.nodes[node].paused_since.is_some() || link.peer == Peer::Closed {
+            return;
+        }
+        let slow_ms = self.slots[link.slot].air.slow_ms(now);
+        let mut written = 0;
+        while link.in_flight < link.window {
+            match next_message(&mut link.waiting) {
+                Some(Message::Ping) => link.send_down(now, slow_ms, Down::Ping),
+                Some(Message::Data(bytes, of_frames)) => {
+                    written += of_frames;
+                    link.in_flight += bytes.len();
+                    link.send_down(now, slow_ms, Down::Data(bytes));
+                }
+                None => break,
+            }
+        }
+        if written > 0 {
+            self.nodes[node].written.push((id, written));
+            self.want_turn(node, now + WRITTEN_DELAY_MS);
+        }
+        self.expect_down(id);
+    }
+
+    /// Compares what the registry lists with what must be.
+    fn compare_listings(&mut self, node: usize) {
+        let Some(registry) = &self.nodes[node].registry else { return };
+        let mut outcome = Ok(());
+        for (channel, name) in CHANNELS.iter().enumerate() {
+            let page = registry.users(Millis(self.now), "default", name, None, 100);
+            for user in 0..USERS {
+                let listed = page.users.iter().find(|member| user_number(&member.user) == Some(user));
+                let compared =
+                    self.ledger.compare(self.now, user, channel, listed.map(|member| &member.attributes));
+                outcome = outcome.and(compared);
+            }
+        }
+        self.check(outcome);
+    }
+}
+
+enum Message {
+    Ping,
+    Data(Vec<u8>, usize),
+}
+
+fn next_message(waiting: &mut VecDeque<Waiting>) -> Option<Message> {
+    let mut message = Vec::new();
+    loop {
+        match waiting.front() {
+            Some(Waiting::Ping) if message.is_empty() => {
+                waiting.pop_front();
+                return Some(Message::Ping);
+            }
+            Some(Waiting::Frame(frame)) if message.is_empty() || message.len() + frame.len() <= MAX_JOINED_BYTES => {
+                message.extend_from_slice(frame);
+                waiting.pop_front();
+            }
+            Some(Waiting::Ping | Waiting::Frame(_)) | None => break,
+        }
+    }
+    let bytes = message.len();
+    (bytes > 0).then_some(Message::Data(message, bytes))
+}
+
+fn greeting(link: LinkId, user: usize, hello: &Hello) -> Input {
+    let joined = std::array::from_fn(|channel| hello.joined.iter().any(|name| name == CHANNELS[channel]));
+    Input::Hello { link, user, secret: hello.session.0, attempt: hello.attempt, joined }
+}
+
+fn asked(link: LinkId, frame: &Decoded<ClientFrame>) -> Option<Input> {
+    let Decoded::Frame(frame) = frame else { return None };
+    Some(match frame {
+        ClientFrame::Join { id, channel } => Input::Join { link, id: *id, channel: channel_number(channel)? },
+        ClientFrame::Leave { id, channel } => Input::Leave { link, id: *id, channel: channel_number(channel)? },
+        ClientFrame::Set { id, channel, attributes } => {
+            Input::Set { link, id: *id, channel: channel_number(channel)?, attributes: attributes.clone() }
+        }
+        ClientFrame::Bye {} => Input::Bye { link },
+        ClientFrame::Hello(_)
+        | ClientFrame::Observe { .. }
+        | ClientFrame::Unobserve { .. }
+        | ClientFrame::Token { .. } => return None,
+    })
+}
+
+/// Notes what an encoded frame answers.
+fn note(answers: &mut Answers, link: LinkId, frame: &[u8]) {
+    for frame in compact::decode(frame).unwrap_or_default() {
+        match frame {
+            ServerFrame::Welcome(welcome) => {
+                let fresh = std::array::from_fn(|channel| {
+                    welcome.joined.iter().find(|known| known.channel == CHANNELS[channel]).map(|known| known.fresh)
+                });
+                answers.welcomes.insert(link, fresh);
+            }
+            ServerFrame::Ok { id, fresh, .. } => {
+                answers.replies.insert((link, id), Ok(fresh));
+            }
+            ServerFrame::Error { id, code, .. } => {
+                answers.replies.insert((link, id), Err(code));
+            }
+            ServerFrame::Snapshot(_)
+            | ServerFrame::Diff { .. }
+            | ServerFrame::Tick {}
+            | ServerFrame::GoingAway { .. }
+            | ServerFrame::Membership(_)
+            | ServerFrame::Left(_)
+            | ServerFrame::Occupancy(_) => {}
+        }
+    }
+}
+
+/// A token names the user, and when it ends.
+fn authenticate(application: &str, token: Option<&str>, now: u64) -> Result<Identity, Refusal> {
+    const WRONG: Refusal = Refusal { code: Code::Unauthorized, message: "the token is wrong" };
+    let (user, ends) = token.and_then(|token| token.split_once('|')).ok_or(WRONG)?;
+    let ends_ms: u64 = ends.parse().map_err(|_| WRONG)?;
+    if ends_ms <= now {
+        return Err(Refusal { code: Code::TokenExpired, message: "the token has expired" });
+    }
+    let expires_at = (ends_ms < u64::MAX).then_some(Millis(ends_ms));
+    Ok(Identity { application: application.into(), user: user.into(), expires_at })
+}
