@@ -14,6 +14,8 @@ use crate::world::{Event, World};
 /// After the last fault everything must be as wanted within this: a half-open socket is noticed after 25 s of silence,
 /// then come the backoff and the handshake; a request may have to be sent again.
 const BOUND_MS: u64 = 60_000;
+/// The rarest that timers of a page in the background fire.
+const MAX_THROTTLE_MS: u64 = 61_000;
 /// A change has reached every observer on a quiet link after this: a tick and its delay.
 const TOLD_MS: u64 = 60;
 
@@ -32,7 +34,7 @@ impl World {
 
     fn look_at_promises(&mut self, slot: usize) {
         let Some(tab) = self.slots[slot].tab.as_ref().filter(|tab| tab.page == Page::Running) else { return };
-        let late_ms = tab.throttle_ms.unwrap_or(0);
+        let late_ms = if self.now < tab.throttled_until_ms + 100 { MAX_THROTTLE_MS } else { 0 };
         let late = tab.promises.iter().find(|(_, promise)| self.now > promise.deadline_ms + late_ms);
         if let Some((number, promise)) = late {
             let message = format!(
@@ -51,7 +53,9 @@ impl World {
         let wish = &tab.observing[channel];
         let Some(link) = tab.link.filter(|link| is_up(&self.links, *link)) else { return };
         let is_quiet = self.links.get(&link).is_some_and(|link| link.is_quiet());
-        let settles_ms = tab.holds_until_ms[channel] + tab.throttle_ms.unwrap_or(0) + 100;
+        // What is held back is told by a timer, which may be late.
+        let late_ms = if now < tab.throttled_until_ms + 100 { MAX_THROTTLE_MS } else { 100 };
+        let settles_ms = tab.holds_until_ms[channel] + late_ms;
         if !(wish.want && wish.acked && wish.is_settled() && is_quiet)
             || tab.state != State::Connected
             || now < settles_ms

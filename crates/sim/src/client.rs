@@ -96,6 +96,8 @@ pub(crate) struct Tab {
     pub(crate) page: Page,
     /// Timers fire only at multiples of this.
     pub(crate) throttle_ms: Option<u64>,
+    /// When the last throttling ends.
+    pub(crate) throttled_until_ms: u64,
     pub(crate) tasks: VecDeque<Task>,
     armed_ms: Option<u64>,
     pub(crate) promises: BTreeMap<u32, Promise>,
@@ -107,6 +109,8 @@ pub(crate) struct Tab {
     /// Until then the server had not settled when it last sent a snapshot.
     pub(crate) holds_until_ms: [u64; CHANNELS.len()],
     pub(crate) link: Option<LinkId>,
+    /// The last socket that was asked for.
+    socket: Option<SocketId>,
     /// The secret of the last hello.
     pub(crate) secret: u128,
     pub(crate) state: State,
@@ -139,6 +143,7 @@ impl World {
             session: Session::new(config, Seed { session: secret, random: dice.next() }),
             page: Page::Running,
             throttle_ms: None,
+            throttled_until_ms: 0,
             tasks: VecDeque::new(),
             armed_ms: None,
             promises: BTreeMap::new(),
@@ -149,6 +154,7 @@ impl World {
             streams: Default::default(),
             holds_until_ms: Default::default(),
             link: None,
+            socket: None,
             secret,
             state: State::Idle,
             token_asked: false,
@@ -232,7 +238,7 @@ impl World {
         self.end_if_over(slot);
     }
 
-    fn arm(&mut self, slot: usize) {
+    pub(crate) fn arm(&mut self, slot: usize) {
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
         let at_ms = tab.session.poll_timeout().map(|at| {
             let late = luck([self.seed, 22, slot as u64, at.0]).below(4);
@@ -332,6 +338,7 @@ impl World {
         let Some(tab) = place.tab.as_mut() else { return };
         let life = tab.life;
         tab.link = Some(id);
+        tab.socket = Some(socket);
         let begin = Begin {
             id,
             slot,
@@ -373,7 +380,10 @@ impl World {
         let now = self.now;
         let slow_ms = self.slots[slot].air.slow_ms(now);
         let Some(link) = self.link_of(slot, socket) else {
-            self.fail(Invariant::States, "a session sends on a socket that is none".into());
+            // The browser may know of a close that the page has not heard of yet.
+            if self.slots[slot].tab.as_ref().is_some_and(|tab| tab.socket != Some(socket)) {
+                self.fail(Invariant::States, "a session sends on a socket that is none".into());
+            }
             return;
         };
         let id = link.id;
@@ -381,7 +391,6 @@ impl World {
             self.fail(Invariant::States, "a session sends on a socket that is not open".into());
             return;
         }
-        // The browser may know of a close that the page has not heard of yet.
         if link.browser == Browser::Open {
             link.send_up(now, slow_ms, Up::Data(message));
         }
@@ -537,7 +546,7 @@ impl World {
         let Some(channel) = channel_number(&event.channel) else { return };
         let settling = now < tab.holds_until_ms[channel];
         let outcome = match &mut tab.streams[channel] {
-            Some(stream) => stream.hear(event, &self.ledger.truths[channel], settling, self.epochs),
+            Some(stream) => stream.hear(now, event, &self.ledger.truths[channel], settling, self.epochs),
             None => Err((Invariant::NoGap, format!("an event of {} without a roster", event.channel))),
         };
         let react = now >= tab.reacted_ms + 100 && !self.healed;
@@ -594,12 +603,10 @@ impl World {
         self.ledger.advance(self.now);
         let outcome = match known.purpose {
             Purpose::Join(channel) => {
-                let was_acked = tab.joining[channel].acked;
                 tab.joining[channel].resolved(promise.0);
                 // What is joined already resolves at once: that the server is gone cannot be known before its silence
                 // has lasted.
-                let unknowing = was_acked
-                    && known.called_ms == self.now
+                let unknowing = known.called_ms == self.now
                     && self.now < tab.heard_ms + SILENCE_MS
                     && !tab.link.is_some_and(|link| is_up(&self.links, link));
                 let expected = tab.joining[channel].want && !unknowing;

@@ -19,6 +19,13 @@ pub struct Step {
     pub(crate) act: Act,
 }
 
+impl Step {
+    /// Keeps a run from ending before its time.
+    pub(crate) const fn wait(at_ms: u64) -> Self {
+        Self { at_ms, act: Act::Wait }
+    }
+}
+
 /// A call of the app.
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
@@ -107,6 +114,8 @@ pub(crate) enum Act {
     Shutdown(u64, u64),
     /// Nobody reaches the node for so long.
     Partition(u64),
+    /// Nothing; the run does not end before.
+    Wait,
 }
 
 /// The steps of a seed.

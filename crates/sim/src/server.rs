@@ -71,6 +71,9 @@ impl Node {
 
 impl World {
     pub(crate) fn start_node(&mut self, node: usize) {
+        if self.nodes[node].registry.is_some() {
+            return;
+        }
         let seed = luck([self.seed, 11, self.epochs as u64]).next();
         self.epochs += 1;
         let now = self.now;
@@ -112,6 +115,7 @@ impl World {
             return;
         }
         known.paused_since = Some(self.now);
+        self.ledger.pause(self.now);
         let life = known.life;
         self.plan(self.now + ms, Event::NodeWakes { node, life });
     }

@@ -8,6 +8,7 @@ const MAX_RUNS: usize = 1_500;
 /// The fewest steps found that make the same invariant fail, with that failure.
 pub fn shrink(seed: u64, steps: &[Step], failure: &Failure) -> (Vec<Step>, Failure) {
     let mut steps: Vec<Step> = steps.iter().filter(|step| step.at_ms <= failure.at_ms).cloned().collect();
+    steps.push(Step::wait(failure.at_ms + 1));
     let mut failure = failure.clone();
     let mut runs = 0;
     let mut chunk = steps.len().div_ceil(2).max(1);

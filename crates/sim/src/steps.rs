@@ -57,6 +57,8 @@ impl World {
                 let Some(tab) = self.slots[slot].tab.as_mut() else { return };
                 tab.throttle_ms = Some(throttle_ms);
                 let life = tab.life;
+                tab.throttled_until_ms = tab.throttled_until_ms.max(now + ms);
+                self.arm(slot);
                 self.slots[slot].air.trouble(now + ms);
                 self.plan(now + ms, Event::Foreground { slot, life });
             }
@@ -89,6 +91,7 @@ impl World {
             }
             Act::Pause(ms) => self.pause_node(0, ms),
             Act::Shutdown(over_ms, down_ms) => self.shut_node_down(0, over_ms, down_ms),
+            Act::Wait => {}
             Act::Partition(ms) => {
                 for slot in 0..self.slots.len() {
                     self.stall(slot, Way::Both, now + ms);
@@ -128,7 +131,8 @@ impl World {
             | Act::Crash(..)
             | Act::Reload(..)
             | Act::Background(..)
-            | Act::Nudge(_) => return,
+            | Act::Nudge(_)
+            | Act::Wait => return,
         };
         self.slots[slot].air.trouble(until_ms);
     }

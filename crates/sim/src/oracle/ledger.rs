@@ -79,6 +79,8 @@ pub(crate) struct Ledger {
     draining: bool,
     pub(crate) settles_at_ms: u64,
     woke_ms: u64,
+    /// Since when the server stands still: nothing ends there meanwhile.
+    stands_since: Option<u64>,
     /// By channel, then user.
     pub(crate) truths: [[Truth; USERS]; CHANNELS.len()],
     /// What each session has stored, by channel, the newest last.
@@ -104,6 +106,7 @@ impl Ledger {
             draining: false,
             settles_at_ms: u64::MAX,
             woke_ms: 0,
+            stands_since: None,
             truths: std::array::from_fn(|_| std::array::from_fn(|_| Truth::new())),
             stored: BTreeMap::new(),
             released: BTreeMap::new(),
@@ -125,17 +128,32 @@ impl Ledger {
             self.release(now, &session);
         }
         self.conns.clear();
-        self.settles_at_ms = u64::MAX;
+        self.stands_since = None;
+        let settles_at_ms = std::mem::replace(&mut self.settles_at_ms, u64::MAX);
         for truth in self.truths.iter_mut().flatten() {
             match truth.presence {
                 Presence::Yes | Presence::Maybe => truth.presence = Presence::Limbo,
-                Presence::No | Presence::Limbo => {}
+                Presence::Limbo => {
+                    if let Some(last) = truth.intervals.last_mut()
+                        && settles_at_ms < u64::MAX
+                    {
+                        last.doubted_ms.get_or_insert(settles_at_ms);
+                    }
+                }
+                Presence::No => {}
             }
         }
     }
 
+    /// The server stands still.
+    pub(crate) fn pause(&mut self, now: u64) {
+        self.advance(now);
+        self.stands_since = Some(now);
+    }
+
     /// The server stood still since `since`.
     pub(crate) fn wake(&mut self, now: u64, since: u64) {
+        self.stands_since = None;
         self.woke_ms = now;
         let times = self.times;
         for session in &mut self.sessions {
@@ -155,6 +173,7 @@ impl Ledger {
 
     /// Time passes.
     pub(crate) fn advance(&mut self, now: u64) {
+        let now = self.stands_since.unwrap_or(now);
         let over = |session: &Session| match session.phase {
             Phase::Off { may_until_ms, .. } => now > may_until_ms,
             Phase::On(_) => false,

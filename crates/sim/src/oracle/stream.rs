@@ -35,7 +35,7 @@ impl Stream {
 
     /// Applies an event. `settling`: what the listener's server said about itself is not over; `epochs`: lives of
     /// servers so far.
-    pub(crate) fn hear(&mut self, event: &Event, truths: &[Truth], settling: bool, epochs: usize) -> Check {
+    pub(crate) fn hear(&mut self, now: u64, event: &Event, truths: &[Truth], settling: bool, epochs: usize) -> Check {
         let name = &event.user;
         let Some(user) = user_number(name) else {
             return Err((Invariant::Transitions, format!("an event names {name}, whom nobody knows")));
@@ -51,12 +51,12 @@ impl Stream {
                 }
                 Ok(())
             }
-            EventKind::Leave | EventKind::Timeout => self.depart(event, user, truth, epochs),
+            EventKind::Leave | EventKind::Timeout => self.depart(now, event, user, truth, epochs),
             EventKind::Update => self.update(event, user, truth, settling),
         }
     }
 
-    fn depart(&mut self, event: &Event, user: usize, truth: &Truth, epochs: usize) -> Check {
+    fn depart(&mut self, now: u64, event: &Event, user: usize, truth: &Truth, epochs: usize) -> Check {
         let name = &event.user;
         if self.roster.remove(name).is_none() {
             return Err((Invariant::Transitions, format!("{name} is told to depart without having joined")));
@@ -64,6 +64,14 @@ impl Stream {
         let from = self.cursor[user];
         let ended = |at: &usize| truth.intervals[*at].end_ms.is_some();
         let Some(first) = (from..truth.intervals.len()).find(ended) else {
+            let doubted = |at: &usize| truth.intervals[*at].doubted_ms.is_some_and(|doubted| doubted <= now);
+            if event.sync
+                && event.kind == EventKind::Timeout
+                && let Some(at) = (from..truth.intervals.len()).find(doubted)
+            {
+                self.cursor[user] = at;
+                return Ok(());
+            }
             let after_restart = epochs > self.epochs;
             let invariant = match truth.presence {
                 Presence::Limbo => Invariant::Restart,

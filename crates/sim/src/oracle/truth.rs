@@ -33,6 +33,9 @@ impl Kinds {
 pub(crate) struct Interval {
     pub(crate) end_ms: Option<u64>,
     pub(crate) kinds: Kinds,
+    /// From then on an observer may believe that it has ended: a server said that it would have settled by then, and
+    /// died before.
+    pub(crate) doubted_ms: Option<u64>,
     /// What it said about itself; whether somebody set that.
     pub(crate) values: Vec<(Attributes, bool)>,
 }
@@ -71,6 +74,7 @@ impl Truth {
         self.intervals.push(Interval {
             end_ms: None,
             kinds: Kinds::default(),
+            doubted_ms: None,
             values: vec![(Attributes::new(), false)],
         });
     }
