@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use herenow_protocol::Code;
+use herenow_protocol::{Code, Position};
 
 use crate::mirror::Mirror;
 use crate::outbox::Outbox;
@@ -28,6 +28,8 @@ pub(crate) struct Channel {
     pub(crate) resync: bool,
     /// The `observe` in flight was given up in between: its answer is incomplete and worth nothing.
     pub(crate) void: bool,
+    /// The `observe` in flight was sent after the server had settled: its answer says who is really gone.
+    pub(crate) confirms: bool,
 }
 
 impl Channel {
@@ -40,6 +42,7 @@ impl Channel {
             mirror: Mirror::default(),
             resync: false,
             void: false,
+            confirms: false,
         }
     }
 
@@ -67,7 +70,13 @@ impl Channel {
         self.observation.is_flying(true)
     }
 
-    /// When what the mirror holds back may be told: only while nothing can be missing.
+    /// An `observe` is made; from where.
+    pub(crate) fn asks(&mut self, now: Millis) -> Option<Position> {
+        self.confirms = self.mirror.settles_at().is_some_and(|at| at <= now);
+        self.mirror.position()
+    }
+
+    /// When the server is asked whether what the mirror holds back is so: only while nothing can be missing.
     pub(crate) fn settles_at(&self) -> Option<Millis> {
         let current = self.is_followed() && !self.is_catching_up() && !self.resync;
         self.mirror.settles_at().filter(|_| current)

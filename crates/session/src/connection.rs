@@ -48,7 +48,7 @@ impl Session {
                 self.last_frame = self.last_frame.wrapping_add(1);
                 let id = self.last_frame;
                 channel.observation.in_flight = Some((id, true));
-                let from = channel.mirror.position();
+                let from = channel.asks(now);
                 frames.push(ClientFrame::Observe { id, channel: String::from(&*channel.name), from });
             }
         }

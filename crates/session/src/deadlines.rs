@@ -34,7 +34,7 @@ impl Session {
             self.go_idle();
         }
         self.expire(now);
-        self.tell_settled(now);
+        self.confirm_settled(now);
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Millis> {
@@ -51,6 +51,14 @@ impl Session {
     fn silent_at(&self) -> Option<Millis> {
         let patience = self.ping_interval_ms.saturating_mul(2).saturating_add(SILENCE_MS);
         matches!(self.phase, Phase::Open(_)).then(|| self.heard_at.after(patience))
+    }
+
+    /// A timer may be late: a page in the background, a machine that slept. What is asked for now is not to be
+    /// answered from what a socket confirmed that is known to be dead.
+    pub(crate) fn notice_silence(&mut self, now: Millis) {
+        if self.silent_at().is_some_and(|at| at <= now) {
+            self.abandon(now, SILENT);
+        }
     }
 
     /// Rejects the promises whose time is over, and tests the socket that did not answer them.

@@ -131,7 +131,7 @@ impl Session {
             channel.observation.in_flight = Some((id, true));
             channel.resync = false;
             channel.void = false;
-            let from = channel.mirror.position();
+            let from = channel.asks(now);
             let frame = ClientFrame::Observe { id, channel: String::from(&*channel.name), from };
             message.push(self, frame);
         }

@@ -26,9 +26,12 @@ impl Session {
         }
         let answer = channel.is_catching_up();
         let mut teller = Teller::new(&channel.name, answer);
-        let fit = channel.mirror.diff(prev, seq, transitions, answer, &mut teller);
-        if fit == Fit::Gap && !answer {
-            channel.resync = true;
+        match channel.mirror.diff(prev, seq, transitions, &mut teller) {
+            Fit::Good => {}
+            // While an answer is awaited, diffs that do not fit are what it is to replace. It overlaps if diffs that fit
+            // have come before it: asking once more, while none fits, is exact.
+            Fit::Gap => channel.resync |= !answer,
+            Fit::Overlap => channel.resync = true,
         }
         self.outbox.tell(teller.into_events());
     }
@@ -41,13 +44,16 @@ impl Session {
         }
     }
 
-    /// Tells what was held back while the server settled, where its time has come.
-    pub(crate) fn tell_settled(&mut self, now: Millis) {
+    /// Where the server has settled and something is held back, asks whether it is so: a connection that is slow, or
+    /// dead and does not know, would take who is back for gone.
+    pub(crate) fn confirm_settled(&mut self, now: Millis) {
         for channel in &mut self.channels.0 {
             if channel.settles_at().is_some_and(|at| at <= now) {
-                let mut teller = Teller::new(&channel.name, true);
-                channel.mirror.settle(now, &mut teller);
-                self.outbox.tell(teller.into_events());
+                if channel.mirror.holds_back() {
+                    channel.resync = true;
+                } else {
+                    channel.mirror.settle(now, &mut Teller::new(&channel.name, true));
+                }
             }
         }
     }

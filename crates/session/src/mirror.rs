@@ -30,6 +30,8 @@ pub(crate) enum Fit {
     Good,
     /// Something is missing before it.
     Gap,
+    /// It holds what was told already beside what was not, and does not say which is which.
+    Overlap,
 }
 
 /// Where events are put.
@@ -63,9 +65,14 @@ impl Mirror {
         self.told.as_ref().map(|told| told.position)
     }
 
-    /// When [`Mirror::settle`] has something to tell, provided that the channel is followed then.
+    /// When the server has settled and [`Mirror::settle`] may have something to tell.
     pub(crate) fn settles_at(&self) -> Option<Millis> {
         self.told.as_ref().and_then(|told| told.settles_at)
+    }
+
+    /// Whether something is known but not told yet.
+    pub(crate) fn holds_back(&mut self) -> bool {
+        self.told.as_mut().is_some_and(|told| told.holds_back())
     }
 
     /// The connection is lost: pages that it has not completed are worth nothing.
@@ -117,13 +124,12 @@ impl Mirror {
         }
     }
 
-    /// What happened in the channel. In the answer to an `observe` a diff may begin before the last transition.
+    /// What happened in the channel.
     pub(crate) fn diff(
         &mut self,
         prev: u64,
         seq: u64,
         transitions: Vec<Transition>,
-        answer: bool,
         teller: &mut Teller<'_>,
     ) -> Fit {
         if self.limited || self.pages.is_some() {
@@ -134,8 +140,8 @@ impl Mirror {
         if seq <= last {
             return Fit::Good;
         }
-        if prev > last || (prev < last && !answer) {
-            return Fit::Gap;
+        if prev != last {
+            return if prev > last { Fit::Gap } else { Fit::Overlap };
         }
         told.position.seq = seq;
         for transition in transitions {

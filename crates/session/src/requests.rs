@@ -3,6 +3,7 @@
 use herenow_protocol::{Code, FrameId, Refused, ServerFrame};
 
 use crate::channel::{Channel, NOT_JOINED, RETRY_MS};
+use crate::mirror::Teller;
 use crate::outbox::Outbox;
 use crate::session::Session;
 use crate::slot::Known;
@@ -63,7 +64,12 @@ impl Session {
             }
             Request::Observation => {
                 channel.observation_granted(&mut self.outbox);
-                self.tell_settled(now);
+                if core::mem::take(&mut channel.confirms) && channel.is_followed() && !channel.resync {
+                    let mut teller = Teller::new(&channel.name, true);
+                    channel.mirror.settle(now, &mut teller);
+                    self.outbox.tell(teller.into_events());
+                }
+                self.confirm_settled(now);
             }
         }
     }

@@ -100,6 +100,7 @@ impl Session {
     /// The app wants something. Its promise is settled by an output, now or later.
     pub fn handle_intent(&mut self, now: Millis, intent: Intent) {
         self.dirty = true;
+        self.notice_silence(now);
         self.intend(now, intent);
     }
 

@@ -11,7 +11,7 @@ use crate::{EventKind, Millis, Roster};
 pub(crate) struct Told {
     pub(crate) roster: Roster,
     pub(crate) position: Position,
-    /// When what is held back is told.
+    /// When what is held back can be asked for, and told.
     pub(crate) settles_at: Option<Millis>,
 }
 
@@ -105,6 +105,11 @@ impl Told {
                 }
             }
         }
+    }
+
+    /// Whether something is held back.
+    pub(crate) fn holds_back(&mut self) -> bool {
+        self.roster.entries_mut().iter().any(|entry| entry.held != Held::No)
     }
 
     /// The server has settled: what is still missing is gone.

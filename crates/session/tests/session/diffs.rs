@@ -46,14 +46,20 @@ fn a_gap_is_asked_for_once_and_caught_up_with() {
 }
 
 #[test]
-fn a_live_diff_that_overlaps_is_asked_for_but_an_answer_may_overlap() {
+fn a_diff_that_overlaps_is_asked_for_again_also_in_an_answer() {
     let mut client = Client::observing(&[("ann", "")]);
     client.diff(4, 7, vec![join("ann"), join("bob")]);
     let frames = client.frames();
     assert_eq!(short(&frames), ["observe lobby 5"]);
-    client.diff(4, 7, vec![join("ann"), join("bob")]);
+    // This one fits and was on its way before the answer.
+    client.diff(5, 6, vec![join("bob")]);
+    client.diff(5, 7, vec![join("bob"), leave("bob")]);
     client.ok(&frames[0]);
-    assert_eq!(client.events(), ["~+bob"]);
+    let frames = client.frames();
+    assert_eq!(short(&frames), ["observe lobby 6"]);
+    client.diff(6, 7, vec![leave("bob")]);
+    client.ok(&frames[0]);
+    assert_eq!(client.events(), ["~+bob", "~-bob"]);
     assert_eq!(client.frames(), []);
 }
 

@@ -252,3 +252,20 @@ fn with_nothing_wanted_it_stops_trying() {
     assert_eq!(client.state(), State::Idle);
     assert_eq!(client.session.poll_timeout(), None);
 }
+
+#[test]
+fn a_call_after_a_long_sleep_is_not_answered_by_the_dead_socket() {
+    let mut client = Client::new();
+    client.join_lobby();
+    client.take();
+    // No timer has fired yet.
+    client.now += 3_600_000;
+    let again = client.join("lobby");
+    client.drain();
+    assert_eq!(client.session.state(), State::Reconnecting);
+    assert_eq!(client.result(again), None);
+    client.reopen();
+    client.welcome(&[("lobby", true)]);
+    client.drain();
+    assert!(client.is_done(again));
+}

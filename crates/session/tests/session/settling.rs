@@ -23,6 +23,15 @@ fn settle(client: &mut Client) {
     client.advance(7_999);
     assert_eq!(client.events(), NONE, "not before the time");
     client.advance(1);
+    confirm(client);
+}
+
+/// The server is asked whether what is missing is gone, if anything is, and has nothing to add.
+fn confirm(client: &mut Client) {
+    for frame in client.frames() {
+        assert_eq!(client.events(), NONE, "not before the server has confirmed it");
+        client.ok(&frame);
+    }
 }
 
 #[test]
@@ -94,6 +103,7 @@ fn another_snapshot_recomputes() {
     client.snapshot(NEW, 5, 7_000, &[("ann", "one")]);
     assert_eq!(client.events(), NONE);
     client.advance(7_000);
+    confirm(&mut client);
     assert_eq!(client.events(), ["~-bob", "~!cid"]);
     assert_eq!(client.roster().unwrap(), ["ann=one"]);
 }
@@ -114,6 +124,7 @@ fn a_second_restart_holds_again() {
     client.advance(8_999);
     assert_eq!(client.events(), NONE);
     client.advance(1);
+    confirm(&mut client);
     assert_eq!(client.events(), ["~!ann", "~!cid"]);
 }
 
@@ -145,7 +156,28 @@ fn nothing_held_is_told_while_something_is_missing() {
     assert_eq!(client.events(), NONE);
     client.diff(1, 4, vec![join("cid")]);
     client.ok(&frames[0]);
+    confirm(&mut client);
     assert_eq!(client.events(), ["~!ann", "~!bob"]);
+}
+
+#[test]
+fn who_comes_back_on_a_slow_connection_is_not_told() {
+    let mut client = restarted(&[("bob", "two")]);
+    client.advance(8_000);
+    let frames = client.frames();
+    assert_eq!(frames.len(), 1, "asks");
+    client.diff(1, 3, vec![join("ann"), set("ann", "one")]);
+    client.ok(&frames[0]);
+    assert_eq!(client.events(), ["~!cid"]);
+}
+
+#[test]
+fn nothing_held_is_told_by_a_dead_connection() {
+    let mut client = restarted(&[]);
+    client.advance(8_000);
+    assert_eq!(client.frames().len(), 1, "asks");
+    client.advance(20_000);
+    assert_eq!(client.events(), NONE);
 }
 
 #[test]
