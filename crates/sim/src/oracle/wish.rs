@@ -10,14 +10,19 @@ pub(crate) struct Wish {
     pub(crate) acked: bool,
     /// The calls for it since then that are not settled.
     pending: BTreeSet<u32>,
-    /// When it was last called for or called off.
+    /// When it was last called for.
     pub(crate) called_ms: u64,
+    off_ms: u64,
 }
 
 impl Wish {
     pub(crate) fn call(&mut self, now_ms: u64, want: bool, promise: u32) {
-        if self.want != want {
+        // Called off and for again in one tick is nothing.
+        if want && !self.want && self.off_ms != now_ms {
             self.called_ms = now_ms;
+        }
+        if !want {
+            self.off_ms = now_ms;
         }
         self.want = want;
         if want {
