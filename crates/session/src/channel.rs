@@ -53,6 +53,11 @@ impl Channel {
             || !self.setting.is_idle()
     }
 
+    /// The server may still hold a membership that is not wanted.
+    pub(crate) fn may_linger(&self) -> bool {
+        self.membership.server == Known::Unclear && !self.membership.want
+    }
+
     /// There is nothing left to know of it.
     pub(crate) fn is_spent(&self) -> bool {
         !self.is_busy() && self.membership.server == Known::Absent && self.observation.server == Known::Absent

@@ -33,8 +33,21 @@ impl Session {
         }
         if busy || self.phase == Phase::Idle {
             self.timers.stop(Timer::Idle);
-        } else if self.timers.get(Timer::Idle).is_none() {
-            self.timers.set(Timer::Idle, now.after(IDLE_MS));
+        } else {
+            let at = now.after(self.patience_ms());
+            if self.timers.get(Timer::Idle).is_none_or(|planned| planned > at) {
+                self.timers.set(Timer::Idle, at);
+            }
+        }
+    }
+
+    /// Milliseconds without a wish before everything is forgotten: not before the server has either said that an
+    /// unwanted membership is over, or has ended it itself.
+    fn patience_ms(&self) -> u64 {
+        if self.channels.0.iter().any(|channel| channel.may_linger()) {
+            self.ping_interval_ms.saturating_mul(2).saturating_add(self.grace_ms).saturating_add(IDLE_MS)
+        } else {
+            IDLE_MS
         }
     }
 

@@ -241,6 +241,21 @@ fn requests_in_flight_are_made_again_by_hello() {
 }
 
 #[test]
+fn a_leave_that_found_no_server_is_said_when_there_is_one() {
+    let mut client = Client::joined();
+    client.cut();
+    let left = client.leave("lobby");
+    client.advance(25_000);
+    assert_eq!(client.code(left), Some(Code::Unavailable));
+    assert_eq!(client.state(), State::Reconnecting, "the server may still hold the membership");
+    let frames = client.reopen();
+    assert_eq!(short(&frames), ["hello "]);
+    client.welcome(&[]);
+    client.advance(5_000);
+    assert_eq!(client.state(), State::Idle);
+}
+
+#[test]
 fn with_nothing_wanted_it_stops_trying() {
     let mut client = Client::joined();
     client.cut();
