@@ -506,6 +506,7 @@ impl World {
         }
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
         if let ServerFrame::Snapshot(snapshot) = &frame
+            && tab.socket == Some(socket)
             && let Some(channel) = channel_number(&snapshot.channel)
         {
             tab.holds_until_ms[channel] =
@@ -617,7 +618,11 @@ impl World {
                 }
             }
             Purpose::Leave(channel) => {
-                let expected = !tab.joining[channel].want;
+                // A session that reached nobody for longer than the server keeps it takes itself for forgotten.
+                let unknowing = known.called_ms == self.now
+                    && self.now > tab.heard_ms + 2 * self.ledger.times.ping_ms + self.ledger.times.grace_ms
+                    && !tab.link.is_some_and(|link| is_up(&self.links, link));
+                let expected = !tab.joining[channel].want && !unknowing;
                 if expected && self.ledger.surely_holds(self.now, user, secret, channel) {
                     Err(format!("u{user}'s leave of {} resolves and is not done", CHANNELS[channel]))
                 } else {

@@ -72,7 +72,7 @@ pub(crate) struct Times {
 /// The sessions of one life of a server, and the truth of all.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    times: Times,
+    pub(crate) times: Times,
     sessions: Vec<Session>,
     /// When each connection was last heard, and its session.
     conns: BTreeMap<LinkId, (u64, usize, u128)>,
