@@ -8,6 +8,19 @@
 //! transitions into frames for observers, `outbox` counts what each connection has still to read. `registry` calls
 //! them; they do not call each other.
 
+/// Whether a rule is broken on purpose: never, without the feature `breaks`.
+macro_rules! broken {
+    ($rule:ident) => {{
+        #[cfg(feature = "breaks")]
+        let broken = $crate::breaks::is_on($crate::breaks::Break::$rule);
+        #[cfg(not(feature = "breaks"))]
+        let broken = false;
+        broken
+    }};
+}
+
+#[cfg(feature = "breaks")]
+pub mod breaks;
 mod config;
 mod fanout;
 mod names;

@@ -44,7 +44,7 @@ impl Session {
                 joined.push(String::from(&*channel.name));
                 channel.membership.server = Known::Unclear;
             }
-            if channel.observation.want {
+            if channel.observation.want && !(broken!(ObservesOnce) && channel.observation.acked) {
                 self.last_frame = self.last_frame.wrapping_add(1);
                 let id = self.last_frame;
                 channel.observation.in_flight = Some((id, true));

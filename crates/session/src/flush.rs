@@ -44,7 +44,7 @@ impl Session {
     /// Milliseconds without a wish before everything is forgotten: not before the server has either said that an
     /// unwanted membership is over, or has ended it itself.
     fn patience_ms(&self) -> u64 {
-        if self.channels.0.iter().any(|channel| channel.may_linger()) {
+        if self.channels.0.iter().any(|channel| channel.may_linger()) && !broken!(ForgetsUnclear) {
             self.ping_interval_ms.saturating_mul(2).saturating_add(self.grace_ms).saturating_add(IDLE_MS)
         } else {
             IDLE_MS

@@ -49,10 +49,12 @@ impl Session {
     pub(crate) fn confirm_settled(&mut self, now: Millis) {
         for channel in &mut self.channels.0 {
             if channel.settles_at().is_some_and(|at| at <= now) {
-                if channel.mirror.holds_back() {
+                if channel.mirror.holds_back() && !broken!(SettlesUnasked) {
                     channel.resync = true;
                 } else {
-                    channel.mirror.settle(now, &mut Teller::new(&channel.name, true));
+                    let mut teller = Teller::new(&channel.name, true);
+                    channel.mirror.settle(now, &mut teller);
+                    self.outbox.tell(teller.into_events());
                 }
             }
         }

@@ -3,6 +3,19 @@
 //! A driver makes one change with a `handle_*` function of [`Session`], then drains [`Session::poll_output`] until it
 //! gives `None`, and arms one timer for [`Session::poll_timeout`].
 
+/// Whether a rule is broken on purpose: never, without the feature `breaks`.
+macro_rules! broken {
+    ($rule:ident) => {{
+        #[cfg(feature = "breaks")]
+        let broken = $crate::breaks::is_on($crate::breaks::Break::$rule);
+        #[cfg(not(feature = "breaks"))]
+        let broken = false;
+        broken
+    }};
+}
+
+#[cfg(feature = "breaks")]
+pub mod breaks;
 mod channel;
 mod connection;
 mod deadlines;

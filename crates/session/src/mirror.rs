@@ -119,7 +119,8 @@ impl Mirror {
         }
         self.limited = false;
         match &mut self.told {
-            Some(told) => told.compare(now, snapshot, teller),
+            Some(told) if !broken!(ReplacesSilently) => told.compare(now, snapshot, teller),
+            Some(told) => *told = Told::begin(snapshot, keys),
             None => self.told = Some(Told::begin(snapshot, keys)),
         }
     }
@@ -140,7 +141,7 @@ impl Mirror {
         if seq <= last {
             return Fit::Good;
         }
-        if prev != last {
+        if prev != last && !broken!(IgnoresPrev) {
             return if prev > last { Fit::Gap } else { Fit::Overlap };
         }
         told.position.seq = seq;

@@ -105,7 +105,7 @@ impl Slot {
         let mut withdrawn = false;
         for wants in [true, false] {
             let over = promises.any(wants) && !self.waiters.any(wants);
-            if over && !(wants && self.acked) {
+            if over && !(wants && self.acked) && !broken!(KeepsWithdrawn) {
                 withdrawn |= wants && self.want;
                 if wants {
                     self.drop_wish();

@@ -32,7 +32,7 @@ impl Told {
     ///
     /// While the server settles, absences and attributes that became empty are held back.
     pub(crate) fn compare(&mut self, now: Millis, snapshot: Snapshot, teller: &mut Teller<'_>) {
-        let hold = snapshot.settles_in_ms > 0;
+        let hold = snapshot.settles_in_ms > 0 && !broken!(TellsUnsettled);
         self.settles_at = hold.then(|| now.after(snapshot.settles_in_ms));
         let same_epoch = snapshot.epoch == self.position.epoch;
         self.position = Position { epoch: snapshot.epoch, seq: snapshot.seq };

@@ -605,10 +605,9 @@ impl World {
         let outcome = match known.purpose {
             Purpose::Join(channel) => {
                 tab.joining[channel].resolved(promise.0);
-                // What is joined already resolves at once: that the server is gone cannot be known before its silence
-                // has lasted.
-                let unknowing = known.called_ms == self.now
-                    && self.now < tab.heard_ms + SILENCE_MS
+                // What is joined already resolves at once, what is being joined with the answer that is on its way: that
+                // the server is gone since cannot be known before its silence has lasted.
+                let unknowing = self.now < tab.heard_ms + SILENCE_MS
                     && !tab.link.is_some_and(|link| is_up(&self.links, link));
                 let expected = tab.joining[channel].want && !unknowing;
                 if expected && !self.ledger.held_since(user, secret, channel, known.called_ms) {

@@ -5,6 +5,8 @@
 //! invariant that does not hold.
 
 mod air;
+#[cfg(feature = "breaks")]
+pub mod breaks;
 mod checks;
 mod client;
 mod dice;

@@ -1,62 +1,171 @@
-//! The simulation's command line.
+//! The simulation's command line: runs seeds on several threads, and shows one that fails.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+mod args;
+
+use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
+use std::process::ExitCode;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use herenow_sim::{Failure, Profile, run, shrink, steps};
+use args::{Args, HELP, Task};
+use herenow_sim::{Failure, Invariant, Profile, run, shrink, steps};
 
-fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let value = |name: &str| args.iter().position(|arg| arg == name).and_then(|at| args.get(at + 1)).cloned();
-    let number = |name: &str| value(name).and_then(|text| text.parse::<u64>().ok());
-    let profile = value("--profile").and_then(|name| Profile::parse(&name)).unwrap_or(Profile::Rough);
-    if let Some(seed) = number("--seed") {
-        let all = steps(seed, profile);
-        let outcome = run(seed, &all, args.iter().any(|arg| arg == "--trace"));
-        outcome.trace.iter().for_each(|line| println!("{line}"));
-        println!("{} events", outcome.events);
-        if let Some(failure) = outcome.failure {
-            println!("{failure}");
-            show(seed, profile, &failure);
+/// Time between two lines of progress.
+const PROGRESS: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static SEED: Cell<u64> = const { Cell::new(0) };
+}
+
+fn main() -> ExitCode {
+    let args = match args::read(std::env::args()) {
+        Ok(args) => args,
+        Err(message) => {
+            eprintln!("{message}");
+            return ExitCode::from(2);
         }
-        return;
+    };
+    // A release build ends with the first panic: the seed must be known.
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        eprintln!("seed {}: {}", SEED.get(), Invariant::NoPanic.name());
+        usual(info);
+    }));
+    if args.broken.as_deref().is_some_and(|name| !breaking::exists(name)) {
+        eprintln!("{}", breaking::UNKNOWN);
+        return ExitCode::from(2);
     }
-    let from = number("--from").unwrap_or(1);
-    let count = number("--seeds").unwrap_or(100);
+    match args.task {
+        Task::Help => println!("{HELP}"),
+        Task::ListBreaks => breaking::list(),
+        Task::One { seed, trace } => return one(&args, seed, trace),
+        Task::Many { seeds, from, threads } => return many(&args, seeds, from, threads),
+    }
+    ExitCode::SUCCESS
+}
+
+/// Runs a seed in this thread.
+fn play(args: &Args, seed: u64) -> Option<Failure> {
+    SEED.set(seed);
+    breaking::set(args.broken.as_deref());
+    let failure = std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, &steps(seed, args.profile), false).failure));
+    failure.unwrap_or_else(|_| {
+        Some(Failure { invariant: Invariant::NoPanic, at_ms: 0, message: "see the panic above".into() })
+    })
+}
+
+fn one(args: &Args, seed: u64, trace: bool) -> ExitCode {
+    SEED.set(seed);
+    breaking::set(args.broken.as_deref());
+    let outcome = run(seed, &steps(seed, args.profile), trace);
+    outcome.trace.iter().for_each(|line| println!("{line}"));
+    println!("seed {seed}, {}: {} events", args.profile.name(), outcome.events);
+    match outcome.failure {
+        Some(failure) => {
+            println!("{failure}");
+            if !trace {
+                show(args.profile, seed, &failure);
+            }
+            ExitCode::FAILURE
+        }
+        None => ExitCode::SUCCESS,
+    }
+}
+
+fn many(args: &Args, seeds: u64, from: u64, threads: usize) -> ExitCode {
+    println!("{} seeds of {} from {from} on, {threads} threads", seeds, args.profile.name());
     let next = AtomicU64::new(from);
-    let found = Mutex::new(None);
+    let done = AtomicU64::new(0);
+    let found: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
+    let shown = Mutex::new(Instant::now());
     let started = Instant::now();
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..threads {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= from + count || found.lock().is_ok_and(|found| found.is_some()) {
+                    if seed >= from + seeds || found.lock().is_ok_and(|found| found.is_some()) {
                         return;
                     }
-                    if let Some(failure) = run(seed, &steps(seed, profile), false).failure
+                    if let Some(failure) = play(args, seed)
                         && let Ok(mut found) = found.lock()
                     {
                         found.get_or_insert((seed, failure));
+                    }
+                    let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    if let Ok(mut shown) = shown.lock()
+                        && shown.elapsed() >= PROGRESS
+                    {
+                        *shown = Instant::now();
+                        let rate = count as f64 / started.elapsed().as_secs_f64();
+                        println!("{count} of {seeds} seeds, {rate:.1} a second");
                     }
                 }
             });
         }
     });
     let seconds = started.elapsed().as_secs_f64();
-    println!("{} seeds in {seconds:.1} s", next.load(Ordering::Relaxed) - from);
-    if let Ok(Some((seed, failure))) = found.into_inner() {
-        println!("seed {seed}: {failure}");
-        show(seed, profile, &failure);
-        std::process::exit(1);
+    let count = done.into_inner();
+    println!("{count} seeds in {seconds:.1} s, {:.1} a second", count as f64 / seconds);
+    match found.into_inner() {
+        Ok(Some((seed, failure))) => {
+            println!("seed {seed}: {failure}");
+            breaking::set(args.broken.as_deref());
+            show(args.profile, seed, &failure);
+            ExitCode::FAILURE
+        }
+        Ok(None) | Err(_) => {
+            println!("no failure");
+            ExitCode::SUCCESS
+        }
     }
 }
 
-fn show(seed: u64, profile: Profile, failure: &Failure) {
+/// Shows the fewest steps that fail, and what happens then.
+fn show(profile: Profile, seed: u64, failure: &Failure) {
+    if failure.invariant == Invariant::NoPanic {
+        return;
+    }
     let (few, failure) = shrink(seed, &steps(seed, profile), failure);
-    println!("--- shrunk to {} steps: {failure}", few.len());
+    println!("with {} steps: {failure}", few.len());
     for line in run(seed, &few, true).trace {
         println!("{line}");
+    }
+    println!("again: cargo run --release -p sim -- --profile {} --seed {seed} --trace", profile.name());
+}
+
+#[cfg(feature = "breaks")]
+mod breaking {
+    use herenow_sim::breaks;
+
+    pub(crate) const UNKNOWN: &str = "there is no such break; see --list-breaks";
+
+    pub(crate) fn exists(name: &str) -> bool {
+        breaks::find(name).is_some()
+    }
+
+    pub(crate) fn set(name: Option<&str>) {
+        breaks::set(name.and_then(breaks::find));
+    }
+
+    pub(crate) fn list() {
+        breaks::ALL.iter().for_each(|(name, broken)| println!("{name:<22} {broken:?}"));
+    }
+}
+
+#[cfg(not(feature = "breaks"))]
+mod breaking {
+    pub(crate) const UNKNOWN: &str = "this build breaks nothing: cargo run --release -p sim --features breaks -- …";
+
+    pub(crate) const fn exists(_: &str) -> bool {
+        false
+    }
+
+    pub(crate) const fn set(_: Option<&str>) {}
+
+    pub(crate) fn list() {
+        println!("{UNKNOWN}");
     }
 }

@@ -160,7 +160,7 @@ impl Mirror {
                     });
                     encode(diff, observer.encoding)
                 });
-                if !outboxes.offer(*connection, frame) {
+                if !outboxes.offer(*connection, frame) && !broken!(LosesDiffs) {
                     observer.phase = Phase::Behind { at_seq: prev, say: false };
                     to_pump.push(*connection);
                 }
@@ -181,7 +181,7 @@ impl Mirror {
         let asks_early = observer.is_asking() && !self.pending.is_empty();
         match &mut observer.phase {
             Phase::Live => Step::Done,
-            Phase::Wanting if !self.pending.is_empty() => {
+            Phase::Wanting if !self.pending.is_empty() && !broken!(SnapshotsUnflushed) => {
                 observer.waits = true;
                 Step::Waits
             }
@@ -268,6 +268,7 @@ impl Mirror {
             return (piece.frame.clone(), piece.reached_seq);
         }
         let (transitions, stopped_at) = self.log.piece_after(at_seq, PIECE_BYTES);
+        let transitions = if broken!(CatchesUpLate) { transitions.into_iter().skip(1).collect() } else { transitions };
         let reached_seq = stopped_at.unwrap_or(self.flushed_seq);
         let frame = encode(&diff_of(&self.channel, at_seq, reached_seq, transitions), encoding);
         *cached = Some(Piece { from_seq: at_seq, reached_seq, frame: frame.clone() });

@@ -77,7 +77,7 @@ impl Registry {
             self.timers.set(Timer::Liveness(connection), look_at);
             return;
         }
-        if known.unanswered >= MAX_UNANSWERED {
+        if known.unanswered >= MAX_UNANSWERED && !broken!(KeepsSilent) {
             self.close(now, connection, CloseCode::Silent, "nothing was heard for two ping intervals");
             return;
         }

@@ -49,7 +49,7 @@ impl Registry {
         let mut random = Random::new(seed);
         Self {
             now,
-            settles_at: now.plus(config.grace_ms),
+            settles_at: settles_at(now, &config),
             store: MemoryStore::new(Epoch(random.next())),
             sessions: Sessions::new(config.limits),
             fanout: Fanout::new(&config),
@@ -204,12 +204,15 @@ impl Registry {
     /// The grace or the linger of a detached session was over at `due`.
     fn end_session(&mut self, now: Millis, due: Millis, session: SessionId) {
         let Some(detached) = self.sessions.detached(session) else { return };
-        if detached == Detached::Lost && self.shutdown_over_ms.is_some() {
+        if broken!(SweepMisses) && detached == Detached::Lost {
+            return;
+        }
+        if detached == Detached::Lost && self.shutdown_over_ms.is_some() && !broken!(TimesOutStopping) {
             return;
         }
         // If the node itself stood still, who came back meanwhile is still to be heard. Once only: a node that is
         // late all the time must not keep ghosts.
-        if now.since(due) > STOOD_STILL_MS && self.sessions.spare(session) {
+        if now.since(due) > STOOD_STILL_MS && !broken!(SparesNobody) && self.sessions.spare(session) {
             self.await_session(now, session, detached);
             return;
         }
@@ -220,6 +223,8 @@ impl Registry {
     /// Gives a detached session its time to resume.
     fn await_session(&mut self, now: Millis, session: SessionId, detached: Detached) {
         let wait_ms = match detached {
+            Detached::Lost if broken!(SkipsGrace) => 0,
+            Detached::Parted if broken!(SkipsLinger) => 0,
             Detached::Lost => self.config.grace_ms,
             Detached::Parted => self.config.goodbye_linger_ms,
         };
@@ -230,4 +235,9 @@ impl Registry {
         let reconnect_in_ms = self.random.up_to(over_ms);
         self.outboxes.send(connection, &ServerFrame::GoingAway { reconnect_in_ms });
     }
+}
+
+/// When a server that starts now has settled.
+fn settles_at(now: Millis, config: &Config) -> Millis {
+    if broken!(SettlesAtOnce) { now } else { now.plus(config.grace_ms) }
 }

@@ -73,7 +73,7 @@ impl Sessions {
         if let Some(id) = self.find(user, secret)
             && let Some(session) = self.sessions.get_mut(&id)
         {
-            if attempt < session.attempt {
+            if attempt < session.attempt && !broken!(IgnoresAttempt) {
                 return Err(Denied::Older);
             }
             let replaced = match session.presence {
@@ -132,7 +132,7 @@ impl Sessions {
             channels.push(channel);
         }
         for held in &session.joined {
-            if !channels.contains(held) {
+            if !channels.contains(held) && !broken!(KeepsUnnamed) {
                 wish.leaves.push(session.op(held.clone(), Action::Leave));
             }
         }

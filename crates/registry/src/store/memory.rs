@@ -66,7 +66,7 @@ impl MemoryStore {
             Action::Linger => self.linger(&channel, &user, owner, attempt),
             Action::Leave => {
                 let transition = Transition::Leave { user: user.id().into() };
-                self.remove(channel, &user, |known| known.id == owner || known.lingering, transition, told)
+                self.remove(channel, &user, |known| known.id == owner || (known.lingering && !broken!(LeavesLingering)), transition, told)
             }
             Action::Goodbye => {
                 let transition = Transition::Leave { user: user.id().into() };
@@ -88,9 +88,14 @@ impl MemoryStore {
     fn join(&mut self, channel: Channel, user: User, owner: Owner, told: &mut Vec<Sequenced>) -> Effect {
         let roster = self.channels.entry(channel.clone()).or_default();
         let member = roster.members.entry(user.shared_id()).or_default();
-        let fresh = member.owners.is_empty();
+        let fresh = member.owners.is_empty() || broken!(TellsSecondJoin);
+        #[cfg(feature = "breaks")]
+        if broken!(KeepsAttributes) && fresh {
+            member.attributes = crate::breaks::kept(user.id());
+        }
         match member.owners.iter_mut().find(|known| known.id == owner.id) {
-            Some(known) => *known = owner,
+            Some(known) if !broken!(CountsOwners) => *known = owner,
+            Some(_) => member.owners.push(owner),
             None => member.owners.push(owner),
         }
         if !fresh {
@@ -126,7 +131,12 @@ impl MemoryStore {
         let Some(roster) = self.channels.get_mut(&channel) else { return Effect::Ignored };
         let Some(member) = roster.members.get_mut(user.id()) else { return Effect::Ignored };
         let before = member.owners.len();
-        member.owners.retain(|known| !goes(known));
+        let mut one_gone = false;
+        member.owners.retain(|known| {
+            let goes = (goes(known) || broken!(LeavesForAll)) && !(one_gone && broken!(CountsOwners));
+            one_gone |= goes;
+            !goes
+        });
         if member.owners.len() == before {
             return Effect::Ignored;
         }
@@ -168,6 +178,12 @@ impl MemoryStore {
             return Effect::Unchanged;
         }
         member.attributes.clone_from(&attributes);
+        #[cfg(feature = "breaks")]
+        crate::breaks::keep(user.id(), &attributes);
+        if broken!(TellsUpdateAsRejoin) {
+            self.tell(channel.clone(), Transition::Leave { user: user.id().into() }, told);
+            self.tell(channel.clone(), Transition::Join { user: user.id().into() }, told);
+        }
         self.tell(channel, Transition::Set { user: user.id().into(), attributes }, told)
     }
 
