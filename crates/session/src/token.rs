@@ -10,11 +10,14 @@ use crate::{Millis, Output, Problem, State};
 const MIN_REFRESH_MS: u64 = 1_000;
 /// Milliseconds before a renewal that failed is tried again, where no time is named.
 const RETRY_REFRESH_MS: u64 = 5_000;
+/// Milliseconds for which a token is as it was given: if it is refused as expired so soon, asking again is no use.
+const FRESH_MS: u64 = 10_000;
 
 /// The token and what is known of it.
 #[derive(Debug, Default)]
 pub(crate) struct Token {
     pub(crate) value: Option<String>,
+    pub(crate) given_at: Option<Millis>,
     /// The driver was asked and has not answered.
     pub(crate) asked: bool,
     /// The server refused one as expired, and has not said welcome since.
@@ -56,6 +59,7 @@ impl Session {
         match answer {
             Ok(value) => {
                 self.token.value = Some(value.clone());
+                self.token.given_at = Some(now);
                 self.token.stale_at = None;
                 match self.phase {
                     Phase::Token => self.open_socket(now),
@@ -107,10 +111,12 @@ impl Session {
         }
     }
 
-    /// The server closed the socket since the token has expired. Another one is asked for once.
+    /// The server closed the socket since the token has expired. Another one is asked for, unless this is the answer to
+    /// that. One that expired while it could not be used is no such answer.
     pub(crate) fn token_expired(&mut self, now: Millis, problem: Problem) {
         self.token.value = None;
-        if core::mem::replace(&mut self.token.expired, true) {
+        let fresh = self.token.given_at.is_some_and(|at| now.since(at) < FRESH_MS);
+        if core::mem::replace(&mut self.token.expired, true) && fresh {
             self.end(problem, State::Failed);
             return;
         }

@@ -153,3 +153,22 @@ fn waiting_for_a_token_outlasts_a_time_to_go_away() {
     client.welcome(&[("lobby", false)]);
     assert_eq!(client.state(), State::Connected);
 }
+
+#[test]
+fn a_token_that_expired_before_it_could_be_used_is_renewed_again() {
+    let mut client = expiring(100_000);
+    client.closed(4501, "token_expired");
+    assert_eq!(asks(&mut client), Some(true));
+    client.session.handle_token(client.millis(), Ok("new".into()));
+    client.drain();
+    // Nobody is reached for so long that this one expires, too.
+    client.cut();
+    client.advance(30_000);
+    if client.socket.is_none() {
+        client.advance(5_000);
+    }
+    client.open();
+    client.closed(4501, "token_expired");
+    assert_eq!(client.state(), State::Reconnecting);
+    assert_eq!(asks(&mut client), Some(true));
+}
