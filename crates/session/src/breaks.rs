@@ -13,7 +13,7 @@ pub enum Break {
     IgnoresPrev,
     /// A wish whose promises ran out of time is not withdrawn.
     KeepsWithdrawn,
-    /// Promises of leaving and setting do not run out of time.
+    /// Promises do not run out of time.
     ForgetsDeadlines,
     /// What old sockets say is heard.
     HearsOldSockets,
@@ -23,8 +23,8 @@ pub enum Break {
     ForgetsUnclear,
     /// A snapshot replaces the roster without telling how it differs.
     ReplacesSilently,
-    /// What is observed is not asked for again after a lost connection.
-    ObservesOnce,
+    /// `hello` names no channel.
+    NamesNothing,
 }
 
 thread_local! {

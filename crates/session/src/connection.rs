@@ -41,10 +41,12 @@ impl Session {
         let mut frames = Vec::new();
         for channel in &mut self.channels.0 {
             if channel.membership.want {
-                joined.push(String::from(&*channel.name));
+                if !broken!(NamesNothing) {
+                    joined.push(String::from(&*channel.name));
+                }
                 channel.membership.server = Known::Unclear;
             }
-            if channel.observation.want && !(broken!(ObservesOnce) && channel.observation.acked) {
+            if channel.observation.want {
                 self.last_frame = self.last_frame.wrapping_add(1);
                 let id = self.last_frame;
                 channel.observation.in_flight = Some((id, true));

@@ -45,7 +45,8 @@ impl Session {
             return Err(Problem::new(Code::LimitReached, "too many calls are waiting for the server"));
         }
         self.check_limit(name, &wish)?;
-        let deadline = now.after(self.config.request_timeout_ms);
+        let timeout_ms = if broken!(ForgetsDeadlines) { 1 << 40 } else { self.config.request_timeout_ms };
+        let deadline = now.after(timeout_ms);
         // One that is open now counts as opened since.
         let sockets_opened = self.sockets_opened.wrapping_sub(u32::from(self.is_connected()));
         let waiter = |wants| Waiter { promise, wants, sockets_opened, deadline };

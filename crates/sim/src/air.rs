@@ -1,5 +1,7 @@
 //! What is wrong with the network around one tab.
 
+use crate::plan::Way;
+
 /// Bytes that a network takes before the other side has read.
 const WINDOW_BYTES: usize = 96 * 1024;
 const NARROW_BYTES: usize = 3 * 1024;
@@ -14,6 +16,7 @@ pub(crate) struct Air {
     pub(crate) slow_until_ms: u64,
     pub(crate) narrow: bool,
     pub(crate) reset_next: bool,
+    pub(crate) late_hello: Option<(Way, u64)>,
     pub(crate) token_trouble_until_ms: u64,
     /// The end of the last fault of any kind.
     pub(crate) trouble_until_ms: u64,

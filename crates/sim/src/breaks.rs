@@ -42,7 +42,7 @@ pub const ALL: &[(&str, Break)] = &[
     ("trust-silence", Break::Session(Session::TrustsSilence, None)),
     ("forget-unclear", Break::Session(Session::ForgetsUnclear, None)),
     ("replace-silently", Break::Session(Session::ReplacesSilently, None)),
-    ("observe-once", Break::Session(Session::ObservesOnce, None)),
+    ("name-nothing", Break::Session(Session::NamesNothing, None)),
 ];
 
 /// The break of a name.

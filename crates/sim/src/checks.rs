@@ -16,8 +16,8 @@ use crate::world::{Event, World};
 const BOUND_MS: u64 = 60_000;
 /// The rarest that timers of a page in the background fire.
 const MAX_THROTTLE_MS: u64 = 61_000;
-/// A change has reached every observer on a quiet link after this: a tick and its delay.
-const TOLD_MS: u64 = 60;
+/// A change has reached every observer on a quiet link after a tick and this.
+const TOLD_MS: u64 = 10;
 
 impl World {
     /// Compares what can be compared at any time.
@@ -59,7 +59,7 @@ impl World {
         if !(wish.want && wish.acked && wish.is_settled() && is_quiet)
             || tab.state != State::Connected
             || now < settles_ms
-            || now < self.ledger.changed_ms[channel] + TOLD_MS
+            || now < self.ledger.changed_ms[channel] + self.tick_ms + TOLD_MS
             || !self.ledger.is_greeted(link)
             || self.nodes[0].is_busy()
         {

@@ -16,7 +16,7 @@ use crate::net::{Begin, Browser, Down, Link, LinkId, Up, is_up};
 use crate::oracle::stream::Stream;
 use crate::oracle::wish::Wish;
 use crate::oracle::{Roster, channel_number};
-use crate::plan::{CHANNELS, Call, USERS, Value};
+use crate::plan::{CHANNELS, Call, USERS, Value, Way};
 use crate::world::{Event, World};
 
 /// Milliseconds that a promise may take beyond its time.
@@ -372,10 +372,16 @@ impl World {
         if message.len() > MAX_MESSAGE_BYTES || frames.is_empty() {
             self.fail(Invariant::Bounds, format!("a message of {} bytes", message.len()));
         }
-        if let Some(ClientFrame::Hello(hello)) = frames.first()
-            && let Some(tab) = self.slots[slot].tab.as_mut()
-        {
-            tab.secret = hello.session.0;
+        self.compare_wishes(slot, frames);
+        let mut late = None;
+        if let Some(ClientFrame::Hello(hello)) = frames.first() {
+            late = self.slots[slot].air.late_hello.take();
+            if let Some((_, ms)) = late {
+                self.slots[slot].air.trouble(self.now + ms);
+            }
+            if let Some(tab) = self.slots[slot].tab.as_mut() {
+                tab.secret = hello.session.0;
+            }
         }
         let now = self.now;
         let slow_ms = self.slots[slot].air.slow_ms(now);
@@ -394,8 +400,55 @@ impl World {
         if link.browser == Browser::Open {
             link.send_up(now, slow_ms, Up::Data(message));
         }
+        match late {
+            Some((Way::Up, ms)) => {
+                link.up.stalled_until_ms = link.up.stalled_until_ms.max(now + ms);
+                link.down.cut(0, Some((now + 20, Down::Reset)));
+            }
+            Some((Way::Down | Way::Both, ms)) => {
+                link.down.stalled_until_ms = link.down.stalled_until_ms.max(now + ms);
+            }
+            None => {}
+        }
         self.log(|| format!("tab {slot} sends on link {id}: {frames:?}"));
         self.expect_up(id);
+        self.expect_down(id);
+    }
+
+    /// What the SDK asks for is what the app wants at this time.
+    fn compare_wishes(&mut self, slot: usize, frames: &[ClientFrame]) {
+        let Some(tab) = self.slots[slot].tab.as_ref() else { return };
+        let wants = |name: &str| channel_number(name).is_some_and(|channel| tab.joining[channel].want);
+        let mut wrong = None;
+        for frame in frames {
+            match frame {
+                ClientFrame::Hello(hello) => {
+                    for name in CHANNELS {
+                        match (wants(name), hello.joined.iter().any(|named| named == name)) {
+                            (true, false) => wrong = Some((Invariant::Grace, format!("hello leaves {name}"))),
+                            (false, true) => wrong = Some((Invariant::NoGhosts, format!("hello joins {name}"))),
+                            (true, true) | (false, false) => {}
+                        }
+                    }
+                }
+                ClientFrame::Join { channel, .. } | ClientFrame::Set { channel, .. } if !wants(channel) => {
+                    wrong = Some((Invariant::NoGhosts, format!("a join or set in {channel}")));
+                }
+                ClientFrame::Leave { channel, .. } if wants(channel) => {
+                    wrong = Some((Invariant::Member, format!("a leave of {channel}")));
+                }
+                ClientFrame::Join { .. }
+                | ClientFrame::Set { .. }
+                | ClientFrame::Leave { .. }
+                | ClientFrame::Observe { .. }
+                | ClientFrame::Unobserve { .. }
+                | ClientFrame::Token { .. }
+                | ClientFrame::Bye {} => {}
+            }
+        }
+        if let Some((invariant, what)) = wrong {
+            self.fail(invariant, format!("tab {slot} says what its app does not want: {what}"));
+        }
     }
 
     fn close_socket(&mut self, slot: usize, socket: SocketId, code: u16) {

@@ -102,8 +102,10 @@ pub(crate) enum Act {
     Narrow(usize, u64),
     /// The next handshake is reset.
     ResetHandshake(usize),
-    /// Many large updates.
-    Flood(usize, usize, u64),
+    /// The next hello, or what answers it, arrives so late that the browser has opened another socket by then.
+    LateHello(usize, Way, u64),
+    /// Many large updates, while perhaps another tab does not read.
+    Flood(usize, usize, u64, Option<usize>),
     /// The token source is slow, fails, or gives old tokens, for so long.
     TokenTrouble(usize, u64),
     /// The node is killed, and comes back after so long with nothing; whether its clients see that at once.

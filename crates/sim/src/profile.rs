@@ -61,7 +61,7 @@ impl Profile {
             54 | 55 => Act::Hide(slot, dice.between(50, 20_000), dice.one_in(5)),
             56 | 57 => Act::Background(slot, [1_000, 60_000][dice.index(2)], dice.between(1_000, 120_000)),
             58 => Act::Nudge(slot),
-            _ if dice.one_in(3) => Act::Flood(slot, dice.index(CHANNELS.len()), dice.between(20, 60)),
+            _ if dice.one_in(3) => Act::Flood(slot, dice.index(CHANNELS.len()), dice.between(5, 40), None),
             _ => Act::Freeze(slot, dice.between(100, 30_000)),
         }
     }
@@ -95,12 +95,17 @@ impl Profile {
                 Act::Sleep(slot, if hour { 3_600_000 } else { long(dice) })
             }
             75..=80 => Act::TokenTrouble(slot, long(dice)),
-            81..=85 => Act::Flood(slot, dice.index(CHANNELS.len()), dice.between(20, 60)),
+            81 | 82 => {
+                let reader = Some(dice.index(SLOTS));
+                Act::Flood(slot, dice.index(CHANNELS.len()), dice.between(50, 110), reader)
+            }
+            83..=85 => Act::Nudge(slot),
             86..=89 => Act::Kill(dice.between(10, 6_000), !dice.one_in(4)),
             90..=93 => Act::Pause(long(dice)),
             94 | 95 => Act::Shutdown(dice.between(200, 8_000), dice.between(10, 4_000)),
             96 | 97 => Act::Partition(long(dice)),
-            _ => Act::Nudge(slot),
+            _ if dice.one_in(2) => Act::LateHello(slot, Way::Up, dice.between(700, 4_800)),
+            _ => Act::LateHello(slot, Way::Down, dice.between(10_500, 14_000)),
         }
     }
 }

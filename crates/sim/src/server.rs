@@ -78,9 +78,10 @@ impl World {
         self.epochs += 1;
         let now = self.now;
         self.ledger.start(now);
+        let registry = Registry::new(config(self.seed), seed, Millis(now));
         let known = &mut self.nodes[node];
         let life = known.life + 1;
-        *known = Node { registry: Some(Registry::new(config(), seed, Millis(now))), life, ..Node::new() };
+        *known = Node { registry: Some(registry), life, ..Node::new() };
         self.log(|| format!("node {node} starts, life {life}"));
     }
 
@@ -196,6 +197,9 @@ impl World {
             (Peer::Unseen, Up::Ask) => {
                 let air = &mut self.slots[slot].air;
                 let refused = air.refuse_until_ms > now || std::mem::take(&mut air.reset_next);
+                if refused {
+                    air.trouble(now);
+                }
                 if refused || known.registry.is_none() || known.draining {
                     link.peer = Peer::Closed;
                     link.send_down(now, 0, Down::Reset);

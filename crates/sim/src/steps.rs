@@ -77,7 +77,15 @@ impl World {
                 self.plan(now + ms, Event::Widen { slot });
             }
             Act::ResetHandshake(slot) => self.slots[slot].air.reset_next = true,
-            Act::Flood(slot, channel, count) => {
+            Act::LateHello(slot, way, ms) => {
+                self.slots[slot].air.late_hello = Some((way, ms));
+                self.cut(slot, Some(0), Some(0));
+            }
+            Act::Flood(slot, channel, count, reader) => {
+                if let Some(reader) = reader {
+                    self.stall(reader, Way::Down, now + 60 * count + 2_000);
+                    self.slots[reader].air.trouble(now + 60 * count + 2_000);
+                }
                 let Some(tab) = self.slots[slot].tab.as_ref() else { return };
                 let life = tab.life;
                 self.plan(now, Event::Flood { slot, life, channel, left: count });
@@ -115,7 +123,9 @@ impl World {
             | Act::Slow(slot, ms)
             | Act::Narrow(slot, ms)
             | Act::TokenTrouble(slot, ms) => (slot, now + ms),
-            Act::Cut(slot, ..) | Act::ResetHandshake(slot) | Act::Flood(slot, ..) => (slot, now + 3_000),
+            Act::Cut(slot, ..) | Act::ResetHandshake(slot) | Act::LateHello(slot, ..) | Act::Flood(slot, ..) => {
+                (slot, now + 15_000)
+            },
             Act::Kill(ms, _) | Act::Pause(ms) | Act::Partition(ms) => {
                 self.trouble_until_ms = self.trouble_until_ms.max(now + ms);
                 return;

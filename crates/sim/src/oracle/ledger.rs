@@ -569,9 +569,13 @@ impl Ledger {
     /// Compares with what the server lists.
     pub(crate) fn compare(&mut self, now: u64, user: usize, channel: usize, listed: Option<&Attributes>) -> Check {
         let name = CHANNELS[channel];
+        let is_attached = |session: &Session| {
+            session.user == user && session.holds[channel] == Hold::Yes && matches!(session.phase, Phase::On(_))
+        };
+        let missing = if self.sessions.iter().any(is_attached) { Invariant::Member } else { Invariant::Grace };
         let truth = &mut self.truths[channel][user];
         match (truth.presence, listed) {
-            (Presence::Yes, None) => wrong(Invariant::Member, format!("u{user} is not listed in {name}, and is a member")),
+            (Presence::Yes, None) => wrong(missing, format!("u{user} is not listed in {name}, and is a member")),
             (Presence::No | Presence::Limbo, Some(_)) => {
                 wrong(Invariant::NoGhosts, format!("u{user} is listed in {name}, and is no member"))
             }

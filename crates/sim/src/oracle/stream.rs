@@ -76,7 +76,7 @@ impl Stream {
             let invariant = match truth.presence {
                 Presence::Limbo => Invariant::Restart,
                 _ if after_restart && event.sync => Invariant::Restart,
-                Presence::No | Presence::Yes | Presence::Maybe => Invariant::Grace,
+                Presence::No | Presence::Yes | Presence::Maybe => Invariant::Transitions,
             };
             return Err((invariant, format!("{name} is told to depart ({:?}, sync {}) and never did", event.kind, event.sync)));
         };
