@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { call, channelName, guestToken, openPage, recordStates, startServer, until } from "./lib/harness.mjs";
+import { call, channelName, openPage, readMembers, recordStates, startServer, until } from "./lib/harness.mjs";
 import { startProxy } from "./lib/proxy.mjs";
 import { openWitness } from "./lib/witness.mjs";
 
@@ -113,12 +113,7 @@ const entriesOf = (users, id) => sorted(users.map((user) => [user[id], user.attr
 
 /** The roster as the server tells it now. */
 async function serverRoster(channel) {
-  const query = new URLSearchParams({ channel, limit: "1000" });
-  const answer = await fetch(`${server.url}/v1/channel/users?${query}`, {
-    headers: { authorization: `Bearer ${guestToken()}` },
-  });
-  assert.equal(answer.status, 200);
-  return entriesOf((await answer.json()).users, "user");
+  return entriesOf((await readMembers(server, channel)).users, "user");
 }
 
 /** Waits for a witness that came and went last, then compares all that the observer can know with `final`. */

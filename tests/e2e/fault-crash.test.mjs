@@ -18,6 +18,7 @@ import {
   untilEvents,
   userId,
 } from "./lib/harness.mjs";
+import { annAndBob } from "./lib/scene.mjs";
 import { openWitness } from "./lib/witness.mjs";
 
 const PING_MS = 1_000;
@@ -29,22 +30,6 @@ let server;
 before(async () => {
   server = await startServer({ flags: { "ping-interval": `${PING_MS}ms`, grace: `${GRACE_MS}ms`, "goodbye-linger": "500ms" } });
 });
-
-/** A channel that ann observes and in which bob, in the browser `context` if one is given, is present. */
-async function scene({ context, on = server } = {}) {
-  const channel = channelName("crash");
-  const [ann, bob] = await Promise.all([openPage(on), openPage(on, { context })]);
-  await record(ann, channel);
-  await call(bob, "joinPresenceChannel", { channel });
-  await call(bob, "setPresenceUserAttributes", { channel, attributes: { mood: "happy" } });
-  const id = await userId(bob);
-  const told = [
-    ["join", id],
-    ["updateAttributes", id, { mood: "happy" }],
-  ];
-  await untilEvents(ann, channel, told);
-  return { channel, ann, bob, id, told };
-}
 
 /** Runs `kill`, then shows that the user is seen to time out: within the bound, not before the grace, and once. */
 async function showTimeout({ channel, ann, id, told }, kill) {
@@ -72,13 +57,13 @@ async function processes(of, type) {
 }
 
 test("a crashed tab is seen as a timeout", async () => {
-  const all = await scene();
+  const all = await annAndBob(server);
   await showTimeout(all, () => crash(all.bob));
 });
 
 test("a tab whose renderer gets SIGKILL is seen as a timeout", async () => {
   const own = await launch();
-  const all = await scene({ context: await own.newContext() });
+  const all = await annAndBob(server, { context: await own.newContext() });
   await showTimeout(all, async () => {
     const crashed = all.bob.waitForEvent("crash");
     const renderers = await processes(own, "renderer");
@@ -90,7 +75,7 @@ test("a tab whose renderer gets SIGKILL is seen as a timeout", async () => {
 
 test("a browser that gets SIGKILL is seen as a timeout", async () => {
   const own = await launch();
-  const all = await scene({ context: await own.newContext() });
+  const all = await annAndBob(server, { context: await own.newContext() });
   await showTimeout(all, async () => {
     const gone = new Promise((settle) => own.once("disconnected", settle));
     const [pid] = await processes(own, "browser");
@@ -100,7 +85,7 @@ test("a browser that gets SIGKILL is seen as a timeout", async () => {
 });
 
 test("who comes back after the timeout joins anew, without the attributes of before", async () => {
-  const { channel, ann, bob, id, told } = await scene();
+  const { channel, ann, bob, id, told } = await annAndBob(server);
   await crash(bob);
   await untilEvents(ann, channel, [...told, ["timeout", id]]);
   const again = await openTab(server, bob);
@@ -113,8 +98,8 @@ test("who comes back after the timeout joins anew, without the attributes of bef
 });
 
 test("a crashed tab that is opened again within the grace is seen by nobody", async () => {
-  const patient = await startServer({ flags: { grace: "6s" } });
-  const { channel, ann, bob, id, told } = await scene({ on: patient });
+  const patient = await startServer({ flags: { grace: "10s" } });
+  const { channel, ann, bob, id, told } = await annAndBob(patient);
   await crash(bob);
   // Not `page.reload()`: Playwright gives a crashed page up.
   const again = await openTab(patient, bob);

@@ -3,31 +3,16 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { call, channelName, freshUsers, openPage, openTab, record, startServer, untilEvents, userId } from "./lib/harness.mjs";
+import { call, freshUsers, openTab, record, startServer, untilEvents, userId } from "./lib/harness.mjs";
+import { annAndBob } from "./lib/scene.mjs";
 import { openWitness } from "./lib/witness.mjs";
 
 let server;
 
 // The grace is longer than any test waits: a departure that is told is a goodbye's.
 before(async () => {
-  server = await startServer({ flags: { "goodbye-linger": "3s", grace: "60s" } });
+  server = await startServer({ flags: { "goodbye-linger": "4s", grace: "60s" } });
 });
-
-/** A channel that ann observes, and in which bob is present and happy. */
-async function scene() {
-  const channel = channelName("reload");
-  const [ann, bob] = await Promise.all([openPage(server), openPage(server)]);
-  await record(ann, channel);
-  await call(bob, "joinPresenceChannel", { channel });
-  await call(bob, "setPresenceUserAttributes", { channel, attributes: { mood: "happy" } });
-  const id = await userId(bob);
-  const told = [
-    ["join", id],
-    ["updateAttributes", id, { mood: "happy" }],
-  ];
-  await untilEvents(ann, channel, told);
-  return { channel, ann, bob, id, told };
-}
 
 async function reload(page) {
   await page.reload();
@@ -35,7 +20,7 @@ async function reload(page) {
 }
 
 test("a reload within the linger is seen by nobody and keeps the attributes", async () => {
-  const { channel, ann, bob, id, told } = await scene();
+  const { channel, ann, bob, id, told } = await annAndBob(server);
   await reload(bob);
   await call(bob, "joinPresenceChannel", { channel });
 
@@ -51,7 +36,7 @@ test("a reload within the linger is seen by nobody and keeps the attributes", as
 });
 
 test("two reloads in a row are seen by nobody", async () => {
-  const { channel, ann, bob, id, told } = await scene();
+  const { channel, ann, bob, id, told } = await annAndBob(server);
   for (let round = 0; round < 2; round += 1) {
     await reload(bob);
     await call(bob, "joinPresenceChannel", { channel });
@@ -63,7 +48,7 @@ test("two reloads in a row are seen by nobody", async () => {
 });
 
 test("a reloaded page that does not join again leaves once the linger is over", async () => {
-  const { channel, ann, bob, id, told } = await scene();
+  const { channel, ann, bob, id, told } = await annAndBob(server);
   const earlier = await openWitness(server, channel);
   await earlier.goodbye();
   await reload(bob);
@@ -78,7 +63,7 @@ test("a reloaded page that does not join again leaves once the linger is over", 
 });
 
 test("leaving after a reload is told at once: the session before it lingers no more", async () => {
-  const { channel, ann, bob, id, told } = await scene();
+  const { channel, ann, bob, id, told } = await annAndBob(server);
   await reload(bob);
   await call(bob, "joinPresenceChannel", { channel });
   const witness = await openWitness(server, channel);
@@ -89,7 +74,7 @@ test("leaving after a reload is told at once: the session before it lingers no m
 });
 
 test("an observer that reloads sees who is there now, and later events once", async () => {
-  const { channel, ann, bob, id } = await scene();
+  const { channel, ann, bob, id } = await annAndBob(server);
   await reload(ann);
   await record(ann, channel);
   const { channelUsers } = await call(ann, "getPresenceChannelUsers", { channel });
@@ -111,7 +96,7 @@ const endings = {
 
 for (const [what, end] of Object.entries(endings)) {
   test(`${what} is a leave, after the linger`, async () => {
-    const { channel, ann, bob, id, told } = await scene();
+    const { channel, ann, bob, id, told } = await annAndBob(server);
     const [earlier, later] = [await openWitness(server, channel), await openWitness(server, channel)];
     const joined = [...told, ["join", earlier.user], ["join", later.user]];
     await earlier.goodbye();

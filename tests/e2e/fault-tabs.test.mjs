@@ -15,6 +15,7 @@ import {
   untilEvents,
   userId,
 } from "./lib/harness.mjs";
+import { annAndBob } from "./lib/scene.mjs";
 import { openWitness } from "./lib/witness.mjs";
 
 let server;
@@ -23,17 +24,13 @@ before(async () => {
   server = await startServer({ flags: { "ping-interval": "1s", grace: "2s", "goodbye-linger": "1s" } });
 });
 
-/** A channel that ann observes and in which bob is present with one tab; a second tab of his has joined too. */
+/** As annAndBob, where bob's tab is the `first`; a `second` one of his has joined too. */
 async function scene() {
-  const channel = channelName("tabs");
-  const [ann, first] = await Promise.all([openPage(server), openPage(server)]);
-  await record(ann, channel);
-  await call(first, "joinPresenceChannel", { channel });
-  const id = await userId(first);
+  const { bob: first, ...all } = await annAndBob(server);
   const second = await openTab(server, first);
-  assert.equal(await userId(second), id, "a second tab is the same user");
-  await call(second, "joinPresenceChannel", { channel });
-  return { channel, ann, first, second, id, told: [["join", id]] };
+  assert.equal(await userId(second), all.id, "a second tab is the same user");
+  await call(second, "joinPresenceChannel", { channel: all.channel });
+  return { ...all, first, second };
 }
 
 /** Ways in which a tab goes, and how a witness that does the same later is told. */

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 
 import { at } from "../../scripts/lib/paths.mjs";
 import { app, tarball } from "../../scripts/pack.mjs";
+import { EXPORTS } from "../exports.mjs";
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const installed = join(app, "node_modules", "herenow");
@@ -21,24 +22,6 @@ const shipped = execFileSync("tar", ["-tzf", tarball()], { encoding: "utf8" })
 
 /** How long a Node process may take to import the package and end, in ms. */
 const PROCESS_MS = 20_000;
-
-const EXPORTS = [
-  "PresenceActionEvent",
-  "PresenceClient",
-  "PresenceError",
-  "addConnectionListener",
-  "addPresenceListener",
-  "getPresenceChannelCount",
-  "getPresenceChannelUsers",
-  "getPresenceUserAttributes",
-  "getPresenceUserChannels",
-  "init",
-  "joinPresenceChannel",
-  "leavePresenceChannel",
-  "removeConnectionListener",
-  "removePresenceListener",
-  "setPresenceUserAttributes",
-];
 
 function targets(entry) {
   return typeof entry === "string" ? [entry] : Object.values(entry).flatMap(targets);

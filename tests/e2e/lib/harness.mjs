@@ -47,11 +47,14 @@
 //              untilEvents(page, channel, expected): waits until there are that many, then compares exactly
 //              userId(page) → the id of the page's own user (calls init) · users(page, channel) → ids, sorted
 //              freshUsers(server, channel, clientId) → ids, sorted, by a plain HTTP read of this process (no cache)
+//              readMembers(server, channel, clientId) → the whole answer to that read
 // raw.mjs      openRaw(server, {protocol, origin, token}) → a WebSocket without the SDK: send([frames]), until(fn)
 //              guestToken() → a guest's secret made here
 // fake.mjs     servers of the test's own that misbehave: silentServer(), closingServer(code, reason), portOfNobody()
 // until.mjs    until(fn, {what, timeoutMs}): polls until `fn` gives a true value and resolves to it
 //              channelName(prefix): a name nobody else uses
+//
+// Imported by themselves: scene.mjs (ann and bob in a channel), witness.mjs, proxy.mjs (a network that breaks), demo.mjs.
 //
 // To show that something is NOT told within a time: let another user do the same visibly (a witness, whose leave ends
 // the time), or make a last event, wait for it, and compare the whole list. Nothing sleeps.
@@ -65,6 +68,7 @@ export {
   failure,
   freshUsers,
   openClient,
+  readMembers,
   record,
   recordStates,
   untilEvents,

@@ -76,12 +76,17 @@ export async function users(page, channel) {
   return channelUsers.map(({ userProfileId }) => userProfileId).sort();
 }
 
-/** The ids of a channel's members as the server tells them now, sorted. */
-export async function freshUsers(server, channel, clientId = "default") {
+/** What the server answers now to who asks for a channel's members. */
+export async function readMembers(server, channel, clientId = "default") {
   const query = new URLSearchParams({ client_id: clientId, channel, limit: "1000" });
   const answer = await fetch(`${server.url}/v1/channel/users?${query}`, {
     headers: { authorization: `Bearer ${guestToken()}` },
   });
   if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
-  return (await answer.json()).users.map(({ user }) => user).sort();
+  return answer.json();
+}
+
+/** The ids of a channel's members as the server tells them now, sorted. */
+export async function freshUsers(server, channel, clientId) {
+  return (await readMembers(server, channel, clientId)).users.map(({ user }) => user).sort();
 }
