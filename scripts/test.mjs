@@ -7,6 +7,7 @@
 //   npm test -- e2e -- --test-name-pattern=x
 
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 
 import { browserSteps, findBrowsers } from "./browsers.mjs";
 import { buildSteps } from "./build.mjs";
@@ -14,6 +15,7 @@ import { Failure, main } from "./lib/failure.mjs";
 import { at, serverBinary } from "./lib/paths.mjs";
 import { attempt } from "./lib/run.mjs";
 import { duration, runSteps } from "./lib/steps.mjs";
+import { runTestFiles } from "./lib/test-files.mjs";
 import { app, packStep, tarball } from "./pack.mjs";
 import { setupSteps } from "./setup.mjs";
 import { wasmTests } from "./wasm-test.mjs";
@@ -22,23 +24,47 @@ import { wasmTests } from "./wasm-test.mjs";
 const STEP_MS = 30 * 60_000;
 
 /** Runs a test runner with its output shown. */
-async function show(command, args, env = {}) {
-  const { code } = await attempt(command, args, { show: true, timeoutMs: STEP_MS, env });
+async function show(command, args) {
+  const { code } = await attempt(command, args, { show: true, timeoutMs: STEP_MS });
   if (code !== 0) throw new Failure(`${command} ended with code ${code}`, "See above which test failed.");
 }
 
-/** Runs the `*.test.mjs` files of a folder with Node's test runner. */
-function nodeTests(folder, args) {
-  const names = existsSync(at(folder)) ? readdirSync(at(folder)) : [];
-  const files = names.filter((name) => name.endsWith(".test.mjs")).sort();
-  if (files.length === 0) throw new Failure(`${folder} holds no *.test.mjs`, "Bring the tests back.");
-  return show(process.execPath, ["--test", "--test-force-exit", "--test-reporter=spec", ...args, ...files.map((name) => at(folder, name))], {
+/**
+ * Runs the `*.test.mjs` files of a folder with Node's test runner, many at once if they are `waiting` for most of their
+ * time: those named in `first` begin first, and two at once run those in `last`, when the others are over.
+ */
+function nodeTests(folder, args, { waiting = false, first = [], last = [] } = {}) {
+  const found = existsSync(at(folder)) ? readdirSync(at(folder)) : [];
+  const names = found.filter((name) => name.endsWith(END)).map((name) => name.slice(0, -END.length));
+  if (names.length === 0) throw new Failure(`${folder} holds no *${END}`, "Bring the tests back.");
+  const others = names.filter((name) => !first.includes(name) && !last.includes(name)).sort();
+  const files = (chosen) => chosen.map((name) => at(folder, name + END));
+  const phases = [
+    { files: files([...first, ...others]), workers: waiting ? MANY : 1 },
+    { files: files(last), workers: 2 },
+  ];
+  const env = {
     HERENOW_SERVER: serverBinary,
     HERENOW_TARBALL: tarball(),
     HERENOW_APP: app,
     CHROME_BIN: findBrowsers().chrome ?? "",
-  });
+  };
+  return runTestFiles(phases, { args, env });
 }
+
+const END = ".test.mjs";
+/** How many files run at once that wait for most of their time. */
+const MANY = Math.min(2 * availableParallelism(), 6);
+
+/**
+ * Begun later, the longest would end alone. Those at the end need a processor in time: a browser gives a page that is
+ * closed half a second to say goodbye.
+ */
+const E2E = {
+  waiting: true,
+  first: ["fault-network", "fault-restart"],
+  last: ["api-events", "demo", "fault-reload", "fault-tabs"],
+};
 
 /** Every step, in the order in which they run: the quick ones first. `needs` says what must be there before it. */
 const STEPS = {
@@ -48,7 +74,7 @@ const STEPS = {
   protocol: { needs: ["build"], run: (args) => nodeTests("tests/protocol", args) },
   packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },
   browser: { needs: ["browsers", "build"], run: (args) => wasmTests(args) },
-  e2e: { needs: ["browsers", "build", "pack"], run: (args) => nodeTests("tests/e2e", args) },
+  e2e: { needs: ["browsers", "build", "pack"], run: (args) => nodeTests("tests/e2e", args, E2E) },
 };
 
 function choose(given) {

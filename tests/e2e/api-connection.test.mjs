@@ -47,11 +47,11 @@ test("the connection closes by itself 5 s after the last join and listener are g
   await record(page, channel);
   await call(page, "joinPresenceChannel", { channel });
   await call(page, "leavePresenceChannel", { channel });
-  await page.evaluate((name) => window.herenow.removePresenceListener({ channel: name }, window.recorder), channel);
   const began = Date.now();
+  await page.evaluate((name) => window.herenow.removePresenceListener({ channel: name }, window.recorder), channel);
   await until(() => sockets.closed.length === 1);
   const took = sockets.closed[0] - began;
-  assert.ok(took > IDLE_MS - 500 && took < IDLE_MS + 2_500, `after ${took} ms`);
+  assert.ok(took >= IDLE_MS - 100 && took < IDLE_MS + 4_000, `after ${took} ms`);
   await untilState(page, "idle");
   assert.deepEqual(await statesOf(page), ["idle > connecting", "connecting > connected", "connected > idle"]);
   await call(page, "joinPresenceChannel", { channel });
@@ -153,7 +153,7 @@ test("a connection listener that throws, or removes itself, breaks nothing", asy
 
 test("where nobody listens: connecting until the call gives up", async () => {
   const page = await openPage(server);
-  await openClient(page, { endpoint: await portOfNobody(), accessToken: guestToken(), requestTimeout: 800 });
+  await openClient(page, { endpoint: await portOfNobody(), accessToken: guestToken(), requestTimeout: 2_000 });
   await recordStates(page, "client");
   const error = await failure(page, "client.joinPresenceChannel", { channel: channelName() });
   assert.equal(error.code, "unavailable");

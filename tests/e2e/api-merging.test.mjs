@@ -134,7 +134,7 @@ test("attributes set faster than the limit allows are merged, and the newest arr
 test("a join that fails withdraws its intent; one that was acknowledged before stays", async () => {
   const [first, second] = [channelName("first"), channelName("second")];
   const own = await startServer();
-  const page = await openPage(own, { init: { requestTimeout: 700 } });
+  const page = await openPage(own, { init: { requestTimeout: 2_000 } });
   await call(page, "joinPresenceChannel", { channel: first });
   own.pause();
   const anew = failure(page, "joinPresenceChannel", { channel: second });

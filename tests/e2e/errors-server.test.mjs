@@ -135,7 +135,7 @@ test("timeout: a guest that nobody issues", async () => {
 
 test("timeout: a server that stops answering, for each call that it has to answer", async () => {
   const own = await startServer();
-  const page = await openPage(own, { init: { requestTimeout: 500 } });
+  const page = await openPage(own, { init: { requestTimeout: 2_000 } });
   const channel = channelName();
   await call(page, "joinPresenceChannel", { channel });
   own.pause();
@@ -154,11 +154,11 @@ test("timeout: a server that stops answering, for each call that it has to answe
 
 test("unavailable: nobody listens", async () => {
   const page = await allFail(
-    { endpoint: await portOfNobody(), accessToken: guestToken(), requestTimeout: 600 },
+    { endpoint: await portOfNobody(), accessToken: guestToken(), requestTimeout: 2_000 },
     "unavailable",
     true,
   );
-  await openClient(page, { endpoint: await portOfNobody(), requestTimeout: 600 });
+  await openClient(page, { endpoint: await portOfNobody(), requestTimeout: 2_000 });
   check(await failure(page, "client.init"), "unavailable", true);
 });
 

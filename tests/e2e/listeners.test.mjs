@@ -289,7 +289,7 @@ test("an event that a listener changes is the same event for the next, and the r
 test("a listener whose adding failed is not called", async () => {
   const own = await startServer();
   const channel = channelName();
-  const page = await openPage(own, { init: { requestTimeout: 500 } });
+  const page = await openPage(own, { init: { requestTimeout: 2_000 } });
   await join(page, channelName());
   own.pause();
   const error = await page.evaluate(

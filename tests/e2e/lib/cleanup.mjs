@@ -45,11 +45,22 @@ async function run(ends) {
   if (errors.length > 0) throw new AggregateError(errors, "something could not be ended in order");
 }
 
+/** A test that runs longer hangs: its file ends, and what was started in it. */
+const HANG_MS = 180_000;
+let watchdog;
+
 // Hooks of the file run around subtests too.
-beforeEach(() => {
+beforeEach(({ name }) => {
   depth += 1;
+  clearTimeout(watchdog);
+  watchdog = setTimeout(() => {
+    console.error(`still running after ${HANG_MS / 1000} s: ${name}`);
+    process.exit(1);
+  }, HANG_MS);
+  watchdog.unref();
 });
 afterEach(async () => {
+  clearTimeout(watchdog);
   depth -= 1;
   if (depth === 0) await run(ofTest);
 });

@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 
 const POLL_MS = 20;
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 30_000;
 
 /**
  * Polls `fn` until it gives a true value, and resolves to that. At the deadline it fails with `what` (a sentence, or a
