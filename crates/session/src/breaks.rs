@@ -23,6 +23,10 @@ pub enum Break {
     ForgetsUnclear,
     /// A snapshot replaces the roster without telling how it differs.
     ReplacesSilently,
+    /// A diff that overlaps with what was told is applied.
+    AppliesOverlaps,
+    /// A token is taken for a new one however long ago it was given.
+    TrustsOldTokens,
     /// `hello` names no channel.
     NamesNothing,
 }

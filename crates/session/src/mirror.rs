@@ -141,7 +141,7 @@ impl Mirror {
         if seq <= last {
             return Fit::Good;
         }
-        if prev != last && !broken!(IgnoresPrev) {
+        if prev != last && !broken!(IgnoresPrev) && !(prev < last && broken!(AppliesOverlaps)) {
             return if prev > last { Fit::Gap } else { Fit::Overlap };
         }
         told.position.seq = seq;

@@ -116,7 +116,7 @@ impl Session {
     pub(crate) fn token_expired(&mut self, now: Millis, problem: Problem) {
         self.token.value = None;
         let fresh = self.token.given_at.is_some_and(|at| now.since(at) < FRESH_MS);
-        if core::mem::replace(&mut self.token.expired, true) && fresh {
+        if core::mem::replace(&mut self.token.expired, true) && (fresh || broken!(TrustsOldTokens)) {
             self.end(problem, State::Failed);
             return;
         }

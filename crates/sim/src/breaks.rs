@@ -41,6 +41,8 @@ pub const ALL: &[(&str, Break)] = &[
     ("hear-old-sockets", Break::Session(Session::HearsOldSockets, None)),
     ("trust-silence", Break::Session(Session::TrustsSilence, None)),
     ("forget-unclear", Break::Session(Session::ForgetsUnclear, None)),
+    ("apply-overlaps", Break::Session(Session::AppliesOverlaps, None)),
+    ("trust-old-tokens", Break::Session(Session::TrustsOldTokens, None)),
     ("replace-silently", Break::Session(Session::ReplacesSilently, None)),
     ("name-nothing", Break::Session(Session::NamesNothing, None)),
 ];

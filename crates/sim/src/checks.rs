@@ -66,10 +66,14 @@ impl World {
             return;
         }
         let Some(roster) = tab.session.roster(CHANNELS[channel]) else {
-            self.fail(Invariant::NoGap, format!("tab {slot} observes {} without a roster", CHANNELS[channel]));
+            self.fail(
+                Invariant::NoGap,
+                format!("tab {slot} observes {} without a roster", CHANNELS[channel]),
+            );
             return;
         };
-        let told: Roster = roster.iter().map(|(user, attributes)| (user.into(), attributes.clone())).collect();
+        let told: Roster =
+            roster.iter().map(|(user, attributes)| (user.into(), attributes.clone())).collect();
         let listed = self.listed(channel);
         if told != listed {
             let message = format!("{} is {listed:?}, tab {slot} believes {told:?}", CHANNELS[channel]);
@@ -143,7 +147,8 @@ impl World {
         for slot in last {
             let Some(tab) = self.slots[slot].tab.as_ref() else { continue };
             if let Some((promise, code)) = tab.rejected.first() {
-                let message = format!("promise {promise} of tab {slot} rejects with {code:?}, though all is well");
+                let message =
+                    format!("promise {promise} of tab {slot} rejects with {code:?}, though all is well");
                 self.fail(Invariant::Promises, message);
             }
         }
@@ -210,7 +215,8 @@ impl World {
                     }
                 };
                 if !fits {
-                    let message = format!("at the end u{user} is {found:?} in {name}, wanted by tabs {wanted:?}");
+                    let message =
+                        format!("at the end u{user} is {found:?} in {name}, wanted by tabs {wanted:?}");
                     let invariant = if wanted.is_empty() { Invariant::NoGhosts } else { Invariant::Member };
                     self.fail(invariant, message);
                     return;

@@ -105,6 +105,8 @@ pub(crate) struct Tab {
     pub(crate) timeout_ms: u64,
     pub(crate) joining: [Wish; CHANNELS.len()],
     pub(crate) observing: [Wish; CHANNELS.len()],
+    /// Lives of servers when each channel was last called for.
+    called_epochs: [usize; CHANNELS.len()],
     pub(crate) streams: [Option<Stream>; CHANNELS.len()],
     /// Until then the server had not settled when it last sent a snapshot.
     pub(crate) holds_until_ms: [u64; CHANNELS.len()],
@@ -136,7 +138,11 @@ impl World {
         let mut dice = luck([self.seed, 20, slot as u64, u64::from(life)]);
         let secret = u128::from(dice.next()) << 64 | u128::from(dice.next());
         let timeout_ms = [10_000, 10_000, 4_000, 25_000][dice.index(4)];
-        let config = Config { request_timeout_ms: timeout_ms, restore_attributes: dice.one_in(2), ..Config::default() };
+        let config = Config {
+            request_timeout_ms: timeout_ms,
+            restore_attributes: dice.one_in(2),
+            ..Config::default()
+        };
         let tab = Tab {
             life,
             user: place.user,
@@ -151,6 +157,7 @@ impl World {
             timeout_ms,
             joining: Default::default(),
             observing: Default::default(),
+            called_epochs: Default::default(),
             streams: Default::default(),
             holds_until_ms: Default::default(),
             link: None,
@@ -206,6 +213,9 @@ impl World {
             }
             Call::Observe(channel) => {
                 tab.observing[*channel].call(now, true, number);
+                if tab.observing[*channel].called_ms == now {
+                    tab.called_epochs[*channel] = self.epochs;
+                }
                 (Purpose::Observe(*channel), Intent::Observe { promise, channel: name(channel) })
             }
             Call::Unobserve(channel) => {
@@ -272,7 +282,10 @@ impl World {
         if let Some(next) = tab.session.poll_timeout()
             && next.0 <= now
         {
-            self.fail(Invariant::Bounds, format!("tab {slot} wants to be woken at {}, which is not later", next.0));
+            self.fail(
+                Invariant::Bounds,
+                format!("tab {slot} wants to be woken at {}, which is not later", next.0),
+            );
         }
     }
 
@@ -311,7 +324,11 @@ impl World {
         let Some(tab) = place.tab.as_ref() else { return };
         let (life, user) = (tab.life, place.user);
         let mut dice = luck([self.seed, 23, slot as u64, u64::from(life), now]);
-        let ends_ms = if matches!(user, 2 | 3) { now + dice.between(15_000, 90_000) } else { u64::MAX };
+        let ends_ms = match user {
+            1 | 2 => now + dice.between(15_000, 90_000),
+            3 => now + dice.between(11_000, 20_000),
+            _ => u64::MAX,
+        };
         let usual = dice.between(1, 120);
         let trouble = place.air.token_trouble_until_ms > now;
         let (wait_ms, answer) = match dice.below(10) {
@@ -426,7 +443,9 @@ impl World {
                     for name in CHANNELS {
                         match (wants(name), hello.joined.iter().any(|named| named == name)) {
                             (true, false) => wrong = Some((Invariant::Grace, format!("hello leaves {name}"))),
-                            (false, true) => wrong = Some((Invariant::NoGhosts, format!("hello joins {name}"))),
+                            (false, true) => {
+                                wrong = Some((Invariant::NoGhosts, format!("hello joins {name}")))
+                            }
                             (true, true) | (false, false) => {}
                         }
                     }
@@ -579,7 +598,8 @@ impl World {
                 && let Some(roster) = tab.session.roster(name)
             {
                 let called_ms = tab.observing[channel].called_ms;
-                let begun = Stream::begin(copy(roster), &self.ledger.truths[channel], called_ms, self.epochs);
+                let epochs = tab.called_epochs[channel];
+                let begun = Stream::begin(copy(roster), &self.ledger.truths[channel], called_ms, epochs);
                 match begun {
                     Ok(stream) => tab.streams[channel] = Some(stream),
                     Err(failure) => outcome = Err(failure),
@@ -593,7 +613,10 @@ impl World {
     fn tell(&mut self, slot: usize, event: &Told) {
         let now = self.now;
         self.log(|| {
-            format!("tab {slot} is told {:?} {} {} {:?} sync {}", event.kind, event.user, event.channel, event.attributes, event.sync)
+            format!(
+                "tab {slot} is told {:?} {} {} {:?} sync {}",
+                event.kind, event.user, event.channel, event.attributes, event.sync
+            )
         });
         self.ledger.advance(now);
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
@@ -631,7 +654,11 @@ impl World {
             let same = roster.len() == stream.roster.len()
                 && roster.iter().all(|(user, attributes)| stream.roster.get(user) == Some(attributes));
             if !same {
-                let message = format!("tab {slot} was told {:?} of {name}, the roster is {:?}", stream.roster, copy(roster));
+                let message = format!(
+                    "tab {slot} was told {:?} of {name}, the roster is {:?}",
+                    stream.roster,
+                    copy(roster)
+                );
                 outcome = Err((Invariant::NoGap, message));
             }
         }
@@ -691,9 +718,10 @@ impl World {
                 {
                     Ok(())
                 }
-                Settled::Attributes(stored) => {
-                    Err(format!("u{user}'s set in {} resolves with {stored:?}, which was not stored", CHANNELS[channel]))
-                }
+                Settled::Attributes(stored) => Err(format!(
+                    "u{user}'s set in {} resolves with {stored:?}, which was not stored",
+                    CHANNELS[channel]
+                )),
                 Settled::Done => Err("a set resolves without attributes".into()),
             },
             Purpose::Unobserve(_) | Purpose::Close => Ok(()),
@@ -702,7 +730,9 @@ impl World {
     }
 
     fn rejected(&mut self, slot: usize, promise: PromiseId, problem: &Problem) {
-        self.log(|| format!("tab {slot}: promise {} rejects, {:?} {}", promise.0, problem.code, problem.message));
+        self.log(|| {
+            format!("tab {slot}: promise {} rejects, {:?} {}", promise.0, problem.code, problem.message)
+        });
         let Some(known) = self.take_promise(slot, promise) else { return };
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
         tab.rejected.push((promise.0, problem.code));
@@ -715,12 +745,20 @@ impl World {
     }
 
     fn state_changed(&mut self, slot: usize, change: &StateChange) {
-        self.log(|| format!("tab {slot} is {:?}, was {:?}: {:?} in {:?}", change.state, change.previous, change.reason, change.retry_in_ms));
+        self.log(|| {
+            format!(
+                "tab {slot} is {:?}, was {:?}: {:?} in {:?}",
+                change.state, change.previous, change.reason, change.retry_in_ms
+            )
+        });
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
         let known = tab.state;
         tab.state = change.state;
         if change.previous != known {
-            self.fail(Invariant::States, format!("a change from {:?}, but it was {known:?}", change.previous));
+            self.fail(
+                Invariant::States,
+                format!("a change from {:?}, but it was {known:?}", change.previous),
+            );
         } else if matches!(known, State::Closed | State::Failed) {
             self.fail(Invariant::States, format!("{:?} after {known:?}", change.state));
         }
@@ -757,7 +795,9 @@ fn attributes(value: Value) -> Attributes {
     match value {
         Value::Mood(0) => Attributes::new(),
         Value::Mood(mood) => Attributes::from_iter([("mood", mood.to_string())]),
-        Value::Unique(number) => Attributes::from_iter([("mood", "unique".to_owned()), ("n", number.to_string())]),
+        Value::Unique(number) => {
+            Attributes::from_iter([("mood", "unique".to_owned()), ("n", number.to_string())])
+        }
         Value::Large(number) => (0..7).map(|key| (format!("k{key}"), format!("{number:>1020}"))).collect(),
     }
 }

@@ -50,7 +50,8 @@ fn main() -> ExitCode {
 fn play(args: &Args, seed: u64) -> Option<Failure> {
     SEED.set(seed);
     breaking::set(args.broken.as_deref());
-    let failure = std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, &steps(seed, args.profile), false).failure));
+    let failure =
+        std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, &steps(seed, args.profile), false).failure));
     failure.unwrap_or_else(|_| {
         Some(Failure { invariant: Invariant::NoPanic, at_ms: 0, message: "see the panic above".into() })
     })
@@ -157,7 +158,8 @@ mod breaking {
 
 #[cfg(not(feature = "breaks"))]
 mod breaking {
-    pub(crate) const UNKNOWN: &str = "this build breaks nothing: cargo run --release -p sim --features breaks -- …";
+    pub(crate) const UNKNOWN: &str =
+        "this build breaks nothing: cargo run --release -p sim --features breaks -- …";
 
     pub(crate) const fn exists(_: &str) -> bool {
         false

@@ -189,8 +189,12 @@ impl Link {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        let peer_is_off = self.peer == Peer::Closed || (self.up.dead && self.up.queue.is_empty() && self.peer == Peer::Unseen);
-        self.browser == Browser::Closed && peer_is_off && self.up.queue.is_empty() && self.down.queue.is_empty()
+        let peer_is_off = self.peer == Peer::Closed
+            || (self.up.dead && self.up.queue.is_empty() && self.peer == Peer::Unseen);
+        self.browser == Browser::Closed
+            && peer_is_off
+            && self.up.queue.is_empty()
+            && self.down.queue.is_empty()
     }
 }
 

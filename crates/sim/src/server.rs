@@ -65,7 +65,10 @@ impl Node {
 
     /// Something has arrived that is not handled yet, or it stands still.
     pub(crate) fn is_busy(&self) -> bool {
-        self.registry.is_none() || self.paused_since.is_some() || !self.inbox.is_empty() || !self.backlog.is_empty()
+        self.registry.is_none()
+            || self.paused_since.is_some()
+            || !self.inbox.is_empty()
+            || !self.backlog.is_empty()
     }
 }
 
@@ -289,7 +292,11 @@ impl World {
                 let Some(link) = self.links.get_mut(&id) else { return };
                 link.peer = Peer::Greeted;
                 let node = link.node;
-                self.nodes[node].inbox.push_back(Command::Hello { link: id, hello: Box::new(hello), identity });
+                self.nodes[node].inbox.push_back(Command::Hello {
+                    link: id,
+                    hello: Box::new(hello),
+                    identity,
+                });
                 self.forward(id, rest);
             }
         }
@@ -398,7 +405,10 @@ impl World {
         let next = registry.poll_timeout();
         if let Some(at) = next {
             if at <= now {
-                self.fail(Invariant::Bounds, format!("the registry wants to be woken at {}, which is now", at.0));
+                self.fail(
+                    Invariant::Bounds,
+                    format!("the registry wants to be woken at {}, which is now", at.0),
+                );
             }
             self.want_turn(node, at.0);
         }
@@ -504,7 +514,9 @@ fn next_message(waiting: &mut VecDeque<Waiting>) -> Option<Message> {
                 waiting.pop_front();
                 return Some(Message::Ping);
             }
-            Some(Waiting::Frame(frame)) if message.is_empty() || message.len() + frame.len() <= MAX_JOINED_BYTES => {
+            Some(Waiting::Frame(frame))
+                if message.is_empty() || message.len() + frame.len() <= MAX_JOINED_BYTES =>
+            {
                 message.extend_from_slice(frame);
                 waiting.pop_front();
             }
@@ -524,7 +536,9 @@ fn asked(link: LinkId, frame: &Decoded<ClientFrame>) -> Option<Input> {
     let Decoded::Frame(frame) = frame else { return None };
     Some(match frame {
         ClientFrame::Join { id, channel } => Input::Join { link, id: *id, channel: channel_number(channel)? },
-        ClientFrame::Leave { id, channel } => Input::Leave { link, id: *id, channel: channel_number(channel)? },
+        ClientFrame::Leave { id, channel } => {
+            Input::Leave { link, id: *id, channel: channel_number(channel)? }
+        }
         ClientFrame::Set { id, channel, attributes } => {
             Input::Set { link, id: *id, channel: channel_number(channel)?, attributes: attributes.clone() }
         }
@@ -542,7 +556,11 @@ fn note(answers: &mut Answers, link: LinkId, frame: &[u8]) {
         match frame {
             ServerFrame::Welcome(welcome) => {
                 let fresh = std::array::from_fn(|channel| {
-                    welcome.joined.iter().find(|known| known.channel == CHANNELS[channel]).map(|known| known.fresh)
+                    welcome
+                        .joined
+                        .iter()
+                        .find(|known| known.channel == CHANNELS[channel])
+                        .map(|known| known.fresh)
                 });
                 answers.welcomes.insert(link, fresh);
             }

@@ -123,9 +123,10 @@ impl World {
             | Act::Slow(slot, ms)
             | Act::Narrow(slot, ms)
             | Act::TokenTrouble(slot, ms) => (slot, now + ms),
-            Act::Cut(slot, ..) | Act::ResetHandshake(slot) | Act::LateHello(slot, ..) | Act::Flood(slot, ..) => {
-                (slot, now + 15_000)
-            },
+            Act::Cut(slot, ..)
+            | Act::ResetHandshake(slot)
+            | Act::LateHello(slot, ..)
+            | Act::Flood(slot, ..) => (slot, now + 15_000),
             Act::Kill(ms, _) | Act::Pause(ms) | Act::Partition(ms) => {
                 self.trouble_until_ms = self.trouble_until_ms.max(now + ms);
                 return;
@@ -156,7 +157,11 @@ impl World {
     /// Links of the tab that is here.
     fn own_links(&self, slot: usize) -> Vec<LinkId> {
         let life = self.slots[slot].lives;
-        self.links.values().filter(|link| link.slot == slot && link.life == life).map(|link| link.id).collect()
+        self.links
+            .values()
+            .filter(|link| link.slot == slot && link.life == life)
+            .map(|link| link.id)
+            .collect()
     }
 
     fn close_tab(&mut self, slot: usize) {

@@ -25,22 +25,62 @@ pub(crate) enum Event {
     Up(LinkId),
     Down(LinkId),
     /// The node handles what has arrived, or what is due.
-    Turn { node: usize, at_ms: u64 },
-    NodeWakes { node: usize, life: u32 },
-    NodeStarts { node: usize },
+    Turn {
+        node: usize,
+        at_ms: u64,
+    },
+    NodeWakes {
+        node: usize,
+        life: u32,
+    },
+    NodeStarts {
+        node: usize,
+    },
     /// The time for draining is over.
-    NodeExits { node: usize, life: u32, down_ms: u64 },
+    NodeExits {
+        node: usize,
+        life: u32,
+        down_ms: u64,
+    },
     HelloLate(LinkId),
-    TabTimer { slot: usize, life: u32, at_ms: u64 },
-    Token { slot: usize, life: u32, answer: Answer },
+    TabTimer {
+        slot: usize,
+        life: u32,
+        at_ms: u64,
+    },
+    Token {
+        slot: usize,
+        life: u32,
+        answer: Answer,
+    },
     /// A frozen, sleeping or hidden page is back.
-    PageBack { slot: usize, life: u32, since_ms: u64 },
-    Foreground { slot: usize, life: u32 },
+    PageBack {
+        slot: usize,
+        life: u32,
+        since_ms: u64,
+    },
+    Foreground {
+        slot: usize,
+        life: u32,
+    },
     /// The app begins anew after its client has ended.
-    Begin { slot: usize, life: u32 },
-    Read { slot: usize, channel: usize },
-    Flood { slot: usize, life: u32, channel: usize, left: u64 },
-    Widen { slot: usize },
+    Begin {
+        slot: usize,
+        life: u32,
+    },
+    Read {
+        slot: usize,
+        channel: usize,
+    },
+    Flood {
+        slot: usize,
+        life: u32,
+        channel: usize,
+        left: u64,
+    },
+    Widen {
+        slot: usize,
+    },
     /// Compare what can be compared.
     Look,
 }

@@ -157,11 +157,13 @@ impl Ledger {
         self.woke_ms = now;
         let times = self.times;
         for session in &mut self.sessions {
-            let Phase::Off { parted, must_until_ms, may_until_ms, spared } = &mut session.phase else { continue };
+            let Phase::Off { parted, must_until_ms, may_until_ms, spared } = &mut session.phase else {
+                continue;
+            };
             if *must_until_ms > now || *may_until_ms < since {
                 continue;
             }
-            if now - *must_until_ms > STOOD_STILL_MS && !*spared && *must_until_ms > since {
+            if now - *must_until_ms > STOOD_STILL_MS && !*spared && *must_until_ms >= since {
                 *must_until_ms = now + if *parted { times.linger_ms } else { times.grace_ms };
                 *spared = true;
                 *may_until_ms = *must_until_ms + SLACK_MS;
@@ -236,7 +238,13 @@ impl Ledger {
     }
 
     /// Whether a session has stored these attributes since then.
-    pub(crate) fn was_stored(&self, secret: u128, channel: usize, attributes: &Attributes, since: u64) -> bool {
+    pub(crate) fn was_stored(
+        &self,
+        secret: u128,
+        channel: usize,
+        attributes: &Attributes,
+        since: u64,
+    ) -> bool {
         let stored = self.stored.get(&(secret, channel));
         stored.is_some_and(|stored| stored.iter().any(|(at, known)| *at >= since && known == attributes))
     }
@@ -267,12 +275,14 @@ impl Ledger {
                 wrong(Invariant::Member, format!("u{user}'s join of {name} is fresh, though it was a member"))
             }
             (Presence::Yes, Some(false) | None) => Ok(()),
-            (Presence::No, Some(false)) => {
-                wrong(Invariant::NoGhosts, format!("u{user}'s join of {name} is not fresh, though it was no member"))
-            }
-            (Presence::Limbo, Some(false)) => {
-                wrong(Invariant::AttributesDie, format!("u{user}'s join of {name} is not fresh after a restart"))
-            }
+            (Presence::No, Some(false)) => wrong(
+                Invariant::NoGhosts,
+                format!("u{user}'s join of {name} is not fresh, though it was no member"),
+            ),
+            (Presence::Limbo, Some(false)) => wrong(
+                Invariant::AttributesDie,
+                format!("u{user}'s join of {name} is not fresh after a restart"),
+            ),
             (Presence::No, Some(true) | None) => {
                 truth.begin();
                 Ok(())
@@ -314,7 +324,9 @@ impl Ledger {
     fn session_of(&mut self, link: LinkId) -> Option<&mut Session> {
         let (_, user, secret) = *self.conns.get(&link)?;
         self.sessions.iter_mut().find(|session| {
-            session.user == user && session.secret == secret && matches!(session.phase, Phase::On(on) if on == link)
+            session.user == user
+                && session.secret == secret
+                && matches!(session.phase, Phase::On(on) if on == link)
         })
     }
 
@@ -335,7 +347,10 @@ impl Ledger {
         let patience = 2 * self.times.ping_ms + SLACK_MS;
         for (link, (heard, user, _)) in &self.conns {
             if now > (*heard).max(self.woke_ms) + patience {
-                return wrong(Invariant::Bound, format!("connection {link} of u{user} is kept after {patience} ms of silence"));
+                return wrong(
+                    Invariant::Bound,
+                    format!("connection {link} of u{user} is kept after {patience} ms of silence"),
+                );
             }
         }
         Ok(())
@@ -426,9 +441,10 @@ impl Ledger {
         let Some(session) = self.session_of(link) else { return Ok(()) };
         let (user, secret, hold) = (session.user, session.secret, session.holds[channel]);
         match reply {
-            Some(Ok(_)) if hold == Hold::No => {
-                wrong(Invariant::Member, format!("u{user} sets in {} without having joined", CHANNELS[channel]))
-            }
+            Some(Ok(_)) if hold == Hold::No => wrong(
+                Invariant::Member,
+                format!("u{user} sets in {} without having joined", CHANNELS[channel]),
+            ),
             Some(Ok(_)) => {
                 self.truths[channel][user].set(attributes);
                 self.changed_ms[channel] = now;
@@ -481,7 +497,10 @@ impl Ledger {
                 let session = &self.sessions[at];
                 let certain = session.is_certain(now);
                 if certain && session.attempt > attempt {
-                    return wrong(Invariant::NoGap, format!("an older hello of u{user} ({attempt}) takes over"));
+                    return wrong(
+                        Invariant::NoGap,
+                        format!("an older hello of u{user} ({attempt}) takes over"),
+                    );
                 }
                 (at, certain)
             }
@@ -529,12 +548,19 @@ impl Ledger {
         let Some((heard, user, _)) = self.conns.get(&link).copied() else { return Ok(()) };
         match code {
             CloseCode::Silent if now < heard + 2 * self.times.ping_ms => {
-                return wrong(Invariant::Grace, format!("a connection of u{user} is silent after {} ms", now - heard));
+                return wrong(
+                    Invariant::Grace,
+                    format!("a connection of u{user} is silent after {} ms", now - heard),
+                );
             }
             CloseCode::Protocol | CloseCode::Kicked | CloseCode::Origin | CloseCode::UnsupportedVersion => {
                 return wrong(Invariant::Member, format!("a connection of u{user} is closed with {code:?}"));
             }
-            CloseCode::Silent | CloseCode::Restart | CloseCode::TooSlow | CloseCode::Replaced | CloseCode::Unauthorized => {}
+            CloseCode::Silent
+            | CloseCode::Restart
+            | CloseCode::TooSlow
+            | CloseCode::Replaced
+            | CloseCode::Unauthorized => {}
         }
         self.lose(now, link);
         Ok(())
@@ -567,15 +593,26 @@ impl Ledger {
     }
 
     /// Compares with what the server lists.
-    pub(crate) fn compare(&mut self, now: u64, user: usize, channel: usize, listed: Option<&Attributes>) -> Check {
+    pub(crate) fn compare(
+        &mut self,
+        now: u64,
+        user: usize,
+        channel: usize,
+        listed: Option<&Attributes>,
+    ) -> Check {
         let name = CHANNELS[channel];
         let is_attached = |session: &Session| {
-            session.user == user && session.holds[channel] == Hold::Yes && matches!(session.phase, Phase::On(_))
+            session.user == user
+                && session.holds[channel] == Hold::Yes
+                && matches!(session.phase, Phase::On(_))
         };
-        let missing = if self.sessions.iter().any(is_attached) { Invariant::Member } else { Invariant::Grace };
+        let missing =
+            if self.sessions.iter().any(is_attached) { Invariant::Member } else { Invariant::Grace };
         let truth = &mut self.truths[channel][user];
         match (truth.presence, listed) {
-            (Presence::Yes, None) => wrong(missing, format!("u{user} is not listed in {name}, and is a member")),
+            (Presence::Yes, None) => {
+                wrong(missing, format!("u{user} is not listed in {name}, and is a member"))
+            }
             (Presence::No | Presence::Limbo, Some(_)) => {
                 wrong(Invariant::NoGhosts, format!("u{user} is listed in {name}, and is no member"))
             }
@@ -595,9 +632,13 @@ impl Ledger {
                 if truth.possible.contains(attributes) {
                     return Ok(());
                 }
-                let never_set = truth.intervals.last().is_some_and(|last| last.values.iter().all(|(_, set)| !set));
+                let never_set =
+                    truth.intervals.last().is_some_and(|last| last.values.iter().all(|(_, set)| !set));
                 let invariant = if never_set { Invariant::AttributesDie } else { Invariant::AckVisible };
-                wrong(invariant, format!("u{user} is listed in {name} with {attributes:?}, not {:?}", truth.possible))
+                wrong(
+                    invariant,
+                    format!("u{user} is listed in {name} with {attributes:?}, not {:?}", truth.possible),
+                )
             }
         }
     }
@@ -628,5 +669,9 @@ impl Session {
 }
 
 fn allowed(code: Code, codes: &[Code], what: &str) -> Check {
-    if codes.contains(&code) { Ok(()) } else { wrong(Invariant::Member, format!("a {what} is answered with {code:?}")) }
+    if codes.contains(&code) {
+        Ok(())
+    } else {
+        wrong(Invariant::Member, format!("a {what} is answered with {code:?}"))
+    }
 }

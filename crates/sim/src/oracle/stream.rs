@@ -14,7 +14,7 @@ pub(crate) struct Stream {
     pub(crate) roster: Roster,
     /// For each user the membership that was told last, or the next one if it was told to be over.
     cursor: [usize; USERS],
-    /// Lives of servers when it began.
+    /// Lives of servers when it was asked for.
     epochs: usize,
 }
 
@@ -22,12 +22,20 @@ type Check = Result<(), (Invariant, String)>;
 
 impl Stream {
     /// Begins with a roster; `called_ms`: when the app asked to observe.
-    pub(crate) fn begin(roster: Roster, truths: &[Truth], called_ms: u64, epochs: usize) -> Result<Self, (Invariant, String)> {
+    pub(crate) fn begin(
+        roster: Roster,
+        truths: &[Truth],
+        called_ms: u64,
+        epochs: usize,
+    ) -> Result<Self, (Invariant, String)> {
         let mut cursor = [0; USERS];
         for (user, truth) in truths.iter().enumerate() {
             cursor[user] = truth.first_after(called_ms);
             if roster.contains_key(&format!("u{user}")) && cursor[user] >= truth.intervals.len() {
-                return Err((Invariant::NoGhosts, format!("the first roster names u{user}, who is no member")));
+                return Err((
+                    Invariant::NoGhosts,
+                    format!("the first roster names u{user}, who is no member"),
+                ));
             }
         }
         Ok(Self { roster, cursor, epochs })
@@ -35,7 +43,14 @@ impl Stream {
 
     /// Applies an event. `settling`: what the listener's server said about itself is not over; `epochs`: lives of
     /// servers so far.
-    pub(crate) fn hear(&mut self, now: u64, event: &Event, truths: &[Truth], settling: bool, epochs: usize) -> Check {
+    pub(crate) fn hear(
+        &mut self,
+        now: u64,
+        event: &Event,
+        truths: &[Truth],
+        settling: bool,
+        epochs: usize,
+    ) -> Check {
         let name = &event.user;
         let Some(user) = user_number(name) else {
             return Err((Invariant::Transitions, format!("an event names {name}, whom nobody knows")));
@@ -78,14 +93,20 @@ impl Stream {
                 _ if after_restart && event.sync => Invariant::Restart,
                 Presence::No | Presence::Yes | Presence::Maybe => Invariant::Transitions,
             };
-            return Err((invariant, format!("{name} is told to depart ({:?}, sync {}) and never did", event.kind, event.sync)));
+            return Err((
+                invariant,
+                format!("{name} is told to depart ({:?}, sync {}) and never did", event.kind, event.sync),
+            ));
         };
         let derived = event.sync && (event.kind == EventKind::Leave || epochs > self.epochs);
         let fits = |at: &usize| ended(at) && truth.intervals[*at].kinds.allows(event.kind);
         let found = if derived { Some(first) } else { (first..truth.intervals.len()).find(fits) };
         let Some(at) = found else {
             let kinds = truth.intervals[first].kinds;
-            return Err((Invariant::Transitions, format!("{name} is told {:?}, but it was {kinds:?}", event.kind)));
+            return Err((
+                Invariant::Transitions,
+                format!("{name} is told {:?}, but it was {kinds:?}", event.kind),
+            ));
         };
         self.cursor[user] = at + 1;
         Ok(())
@@ -111,11 +132,15 @@ impl Stream {
             by_somebody |= explicit;
         }
         if !any {
-            let message = format!("{name} is told with {attributes:?}, which it did not set in this membership");
+            let message =
+                format!("{name} is told with {attributes:?}, which it did not set in this membership");
             return Err((Invariant::AttributesDie, message));
         }
         if attributes.is_empty() && settling && event.sync && !by_somebody {
-            return Err((Invariant::Restart, format!("attributes of {name} are told to be gone while the server settles")));
+            return Err((
+                Invariant::Restart,
+                format!("attributes of {name} are told to be gone while the server settles"),
+            ));
         }
         Ok(())
     }

@@ -63,7 +63,12 @@ pub(crate) struct Truth {
 
 impl Truth {
     pub(crate) const fn new() -> Self {
-        Self { presence: Presence::No, intervals: Vec::new(), possible: Vec::new(), pending: Kinds { leave: false, timeout: false } }
+        Self {
+            presence: Presence::No,
+            intervals: Vec::new(),
+            possible: Vec::new(),
+            pending: Kinds { leave: false, timeout: false },
+        }
     }
 
     /// A membership begins.
