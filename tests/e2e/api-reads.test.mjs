@@ -37,6 +37,28 @@ test("no read opens a socket", async () => {
   assert.equal(seen.sockets, 1, "and the counting works");
 });
 
+test("a read after a promise finds what it promised, with a listener on a busy channel", async () => {
+  const channel = channelName();
+  const page = await openPage(server);
+  const user = await userId(page);
+  await record(page, channel);
+  for (let round = 0; round < 5; round += 1) {
+    const mood = String(round);
+    await call(page, "joinPresenceChannel", { channel });
+    const read = await page.evaluate(
+      async ([name, id, value]) => {
+        const sdk = window.herenow;
+        await sdk.setPresenceUserAttributes({ channel: name, attributes: { mood: value } });
+        const after = await sdk.getPresenceUserAttributes({ channel: name, userProfileId: id });
+        await sdk.leavePresenceChannel({ channel: name });
+        return [after, await sdk.getPresenceChannelUsers({ channel: name })];
+      },
+      [channel, user, mood],
+    );
+    assert.deepEqual(read, [{ mood }, { channelUsers: [] }]);
+  }
+});
+
 test("concurrent calls share one request, and so do later ones for 3 s", async () => {
   const channel = channelName();
   const page = await openPage(server);

@@ -160,7 +160,9 @@ impl Mirror {
                     });
                     encode(diff, observer.encoding)
                 });
-                if !outboxes.offer(*connection, frame) && !broken!(LosesDiffs) {
+                if outboxes.offer(*connection, frame) || broken!(LosesDiffs) {
+                    observer.release(*connection, outboxes);
+                } else {
                     observer.phase = Phase::Behind { at_seq: prev, say: false };
                     to_pump.push(*connection);
                 }
@@ -172,6 +174,16 @@ impl Mirror {
             self.log.push(entry);
         }
         to_pump
+    }
+
+    /// Keeps the answer to a change of the channel until its observer `connection` has been told of it: who reads after
+    /// the answer must find the change. Gives back an answer that need not wait.
+    pub(super) fn hold(&mut self, connection: ConnectionId, answer: ServerFrame) -> Option<ServerFrame> {
+        let told = self.pending.is_empty();
+        match self.observers.get_mut(&connection) {
+            Some(observer) if !told || !matches!(observer.phase, Phase::Live) => observer.hold(answer),
+            Some(_) | None => Some(answer),
+        }
     }
 
     /// Brings an observer a step nearer to being live.
@@ -268,7 +280,8 @@ impl Mirror {
             return (piece.frame.clone(), piece.reached_seq);
         }
         let (transitions, stopped_at) = self.log.piece_after(at_seq, PIECE_BYTES);
-        let transitions = if broken!(CatchesUpLate) { transitions.into_iter().skip(1).collect() } else { transitions };
+        let transitions =
+            if broken!(CatchesUpLate) { transitions.into_iter().skip(1).collect() } else { transitions };
         let reached_seq = stopped_at.unwrap_or(self.flushed_seq);
         let frame = encode(&diff_of(&self.channel, at_seq, reached_seq, transitions), encoding);
         *cached = Some(Piece { from_seq: at_seq, reached_seq, frame: frame.clone() });

@@ -9,7 +9,7 @@ mod snapshot;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use herenow_protocol::{Code, FrameId, Position, Refusal};
+use herenow_protocol::{Code, FrameId, Position, Refusal, ServerFrame};
 
 use crate::names::Channel;
 use crate::outbox::Outboxes;
@@ -162,6 +162,23 @@ impl Fanout {
         } else if !mirror.scheduled {
             mirror.scheduled = true;
             self.schedule.plan(now, mirror.flushed_slot, channel);
+        }
+    }
+
+    /// Answers a change that `connection` made in `channel`: once it has been told of it, if it observes the channel.
+    pub(crate) fn acknowledge(
+        &mut self,
+        connection: ConnectionId,
+        channel: &Channel,
+        answer: ServerFrame,
+        outboxes: &mut Outboxes,
+    ) {
+        let answer = match self.mirrors.get_mut(channel) {
+            Some(mirror) => mirror.hold(connection, answer),
+            None => Some(answer),
+        };
+        if let Some(answer) = answer {
+            outboxes.send(connection, &answer);
         }
     }
 

@@ -10,6 +10,8 @@ use crate::outbox::Outboxes;
 
 /// Observe requests for one channel that may be unanswered; more are refused.
 const MAX_ASKING: usize = 8;
+/// Answers that may wait for what they say to be told, more than the default burst of frames; the next is not held back.
+const MAX_HELD: usize = 256;
 
 /// How far an observer has been told.
 #[derive(Debug)]
@@ -55,11 +57,13 @@ pub(super) struct Observer {
     pub(super) waits: bool,
     /// Requests to be answered when it is live.
     asking: Vec<FrameId>,
+    /// Answers to its own changes of the channel, sent when it has been told of them.
+    held: Vec<ServerFrame>,
 }
 
 impl Observer {
     pub(super) const fn new(encoding: Encoding) -> Self {
-        Self { encoding, phase: Phase::Wanting, waits: false, asking: Vec::new() }
+        Self { encoding, phase: Phase::Wanting, waits: false, asking: Vec::new(), held: Vec::new() }
     }
 
     /// Takes a request on. False if too many are unanswered.
@@ -77,10 +81,27 @@ impl Observer {
         !self.asking.is_empty()
     }
 
+    /// Keeps an answer until the observer has been told all that was recorded; gives it back if too many are kept.
+    pub(super) fn hold(&mut self, answer: ServerFrame) -> Option<ServerFrame> {
+        if self.held.len() >= MAX_HELD {
+            return Some(answer);
+        }
+        self.held.push(answer);
+        None
+    }
+
+    /// Sends the answers that were kept.
+    pub(super) fn release(&mut self, connection: ConnectionId, outboxes: &mut Outboxes) {
+        for answer in std::mem::take(&mut self.held) {
+            outboxes.send(connection, &answer);
+        }
+    }
+
     /// Answers all requests.
     pub(super) fn answer(&mut self, connection: ConnectionId, outboxes: &mut Outboxes) {
         for id in std::mem::take(&mut self.asking) {
             outboxes.send(connection, &ServerFrame::Ok { id, fresh: None, expires_in_ms: None });
         }
+        self.release(connection, outboxes);
     }
 }

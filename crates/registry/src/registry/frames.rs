@@ -6,6 +6,7 @@ use herenow_protocol::{
 
 use super::Registry;
 use super::connection::Stage;
+use crate::names::Channel;
 use crate::sessions::{NOT_JOINED, SessionId};
 use crate::store::{Effect, Op};
 use crate::{ConnectionId, Millis};
@@ -85,8 +86,9 @@ impl Registry {
                 let _ = self.sessions.spend(now, session);
                 match self.sessions.leave(session, &channel) {
                     Ok(op) => {
+                        let channel = op.channel.clone();
                         self.apply(now, vec![op]);
-                        self.accept(connection, id, None);
+                        self.acknowledge(connection, &channel, id, None);
                     }
                     Err(refusal) => self.refuse(connection, id, refusal),
                 }
@@ -120,8 +122,9 @@ impl Registry {
     fn answer_join(&mut self, now: Millis, connection: ConnectionId, id: FrameId, op: Result<Op, Refusal>) {
         match op {
             Ok(op) => {
+                let channel = op.channel.clone();
                 let fresh = self.apply(now, vec![op]).contains(&Effect::Changed);
-                self.accept(connection, id, Some(fresh));
+                self.acknowledge(connection, &channel, id, Some(fresh));
             }
             Err(refusal) => self.refuse(connection, id, refusal),
         }
@@ -132,9 +135,14 @@ impl Registry {
         if op.is_ok() && crate::breaks::now_and_then(crate::breaks::Break::AcksUndone, 8) {
             return self.accept(connection, id, None);
         }
-        let refusal = match op.map(|op| self.apply(now, vec![op])) {
-            Ok(effects) if effects.contains(&Effect::Ignored) => NOT_JOINED,
-            Ok(_) => return self.accept(connection, id, None),
+        let refusal = match op {
+            Ok(op) => {
+                let channel = op.channel.clone();
+                if !self.apply(now, vec![op]).contains(&Effect::Ignored) {
+                    return self.acknowledge(connection, &channel, id, None);
+                }
+                NOT_JOINED
+            }
             Err(refusal) => refusal,
         };
         self.refuse(connection, id, refusal);
@@ -182,11 +190,12 @@ impl Registry {
         if let Some(user) = self.sessions.user(session) {
             self.fanout.unobserve(now, connection, &user.channel(name), &mut self.outboxes);
         }
-        self.accept(connection, id, None);
+        self.outboxes.send(connection, &ServerFrame::Ok { id, fresh: None, expires_in_ms: None });
     }
 
-    fn accept(&mut self, connection: ConnectionId, id: FrameId, fresh: Option<bool>) {
-        self.outboxes.send(connection, &ServerFrame::Ok { id, fresh, expires_in_ms: None });
+    fn acknowledge(&mut self, connection: ConnectionId, channel: &Channel, id: FrameId, fresh: Option<bool>) {
+        let answer = ServerFrame::Ok { id, fresh, expires_in_ms: None };
+        self.fanout.acknowledge(connection, channel, answer, &mut self.outboxes);
     }
 
     pub(super) fn refuse(&mut self, connection: ConnectionId, id: FrameId, refusal: Refusal) {

@@ -1,6 +1,6 @@
 //! When diffs go out, and what is merged.
 
-use herenow_protocol::{ClientFrame, ServerFrame};
+use herenow_protocol::{Attributes, ClientFrame, ServerFrame};
 use herenow_registry::Output;
 
 use crate::harness::*;
@@ -113,14 +113,54 @@ fn joins_and_departures_within_a_tick_are_all_told_and_updates_once() {
     );
 }
 
+/// Who reads its roster after the answer finds the change: in a quiet channel at once, in a busy one with the tick.
 #[test]
-fn an_answer_comes_before_the_diff_that_shows_it() {
+fn an_answer_comes_after_the_diff_that_shows_it() {
     let mut world = World::new();
     let ada = world.client("ada", 1, &[]);
     world.snapshot(ada, "lobby");
     world.say(ada, vec![ClientFrame::Join { id: 5, channel: "lobby".into() }]);
     let frames = world.take(ada);
-    assert!(matches!(frames.as_slice(), [ServerFrame::Ok { id: 5, .. }, ServerFrame::Diff { .. }]));
+    assert!(matches!(frames.as_slice(), [ServerFrame::Diff { .. }, ServerFrame::Ok { id: 5, .. }]));
+    let attributes = Attributes::from_iter([("mood", "busy")]);
+    world.say(
+        ada,
+        vec![
+            ClientFrame::Set { id: 6, channel: "lobby".into(), attributes },
+            ClientFrame::Leave { id: 7, channel: "lobby".into() },
+        ],
+    );
+    assert_eq!(world.take(ada), []);
+    world.settle();
+    let frames = world.take(ada);
+    assert!(matches!(
+        frames.as_slice(),
+        [ServerFrame::Diff { .. }, ServerFrame::Ok { id: 6, .. }, ServerFrame::Ok { id: 7, .. }]
+    ));
+}
+
+/// Somebody who does not observe the channel has nothing to wait for, and neither has one who stops observing.
+#[test]
+fn an_answer_does_not_wait_where_nothing_is_told() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &[]);
+    let bob = world.client("bob", 2, &[]);
+    world.snapshot(ada, "lobby");
+    world.join(ada, "lobby");
+    world.take(ada);
+    world.say(bob, vec![ClientFrame::Join { id: 5, channel: "lobby".into() }]);
+    assert!(matches!(world.take(bob).as_slice(), [ServerFrame::Ok { id: 5, .. }]));
+    world.say(
+        ada,
+        vec![
+            ClientFrame::Leave { id: 6, channel: "lobby".into() },
+            ClientFrame::Unobserve { id: 7, channel: "lobby".into() },
+        ],
+    );
+    assert!(matches!(
+        world.take(ada).as_slice(),
+        [ServerFrame::Ok { id: 6, .. }, ServerFrame::Ok { id: 7, .. }]
+    ));
 }
 
 #[test]
