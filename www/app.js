@@ -26,9 +26,9 @@ function openFirst() {
     title: "You",
     channel,
     join: joined.get() === channel,
-    self: named(kept(`self:${guest}`)),
-    // Windows with the same `guest` in their address are the same user, others are not.
-    storageStrategy: guest ? kept(`guest:${guest}`) : undefined,
+    // Each window is a visitor of its own, also after a reload. Those with the same `guest` in their address are one.
+    self: named(guest ? kept(`self:${guest}`) : keptByTab("self")),
+    storageStrategy: guest ? kept(`guest:${guest}`) : keptByTab("guest"),
     onChannel(watched, isJoined) {
       joined.set(isJoined ? watched : null);
       showAddress(watched);
@@ -71,14 +71,13 @@ function showAddress(channel) {
   pointOtherWindow();
 }
 
-/** Each opening is somebody else: the address gets another name each time. */
+/** The same channel, as somebody else. */
 function pointOtherWindow() {
   const other = new URL(address);
-  other.searchParams.set("guest", Math.random().toString(36).slice(2, 6));
+  other.searchParams.delete("guest");
   otherWindow.href = other;
 }
 
-for (const type of ["click", "auxclick"]) otherWindow.addEventListener(type, () => setTimeout(pointOtherWindow));
 addButton.addEventListener("click", openSecond);
 pointOtherWindow();
 panes.replaceChildren(openFirst().element);

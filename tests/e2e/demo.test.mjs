@@ -83,8 +83,13 @@ test("reloading a joined window is seen by nobody, and it is joined again", asyn
 });
 
 test("a second tab of one visitor is the same member", async () => {
-  const { ann, bob, bobId, channel } = await twoWindows();
-  const second = await openWindow(channel, { context: bob.page.context() });
+  const channel = channelName("demo");
+  const ann = await openWindow(channel);
+  await ann.join("Ann");
+  const bob = await openWindow(channel, { guest: "bob" });
+  const bobId = await bob.join("Bob");
+  await ann.row(bobId).waitFor();
+  const second = await openWindow(channel, { guest: "bob", context: bob.page.context() });
   assert.equal(await second.join(), bobId);
   await second.find("mood-excited").click();
   await until(async () => (await text(ann.row(bobId).locator(".mood"))) === "excited");
@@ -92,6 +97,18 @@ test("a second tab of one visitor is the same member", async () => {
   await until(async () => (await bob.find("mood-excited").getAttribute("aria-pressed")) === "true");
   assert.equal(await ann.count(), 2);
   assert.equal((await ann.told()).filter(([event, user]) => event === "join" && user === bobId).length, 1);
+});
+
+test("two windows of one browser are two visitors", async () => {
+  const channel = channelName("demo");
+  const ann = await openWindow(channel);
+  const annId = await ann.join("Ann");
+  const bob = await openWindow(channel, { context: ann.page.context() });
+  const bobId = await bob.join("Bob");
+  assert.notEqual(bobId, annId);
+  await ann.row(bobId).waitFor();
+  assert.equal(await text(ann.row(annId).locator(".name")), "Ann");
+  assert.equal(await ann.count(), 2);
 });
 
 test("a window opened as someone else is another visitor", async () => {

@@ -74,11 +74,11 @@ export function paneOf(page, number = 1) {
   };
 }
 
-/** A window of a visitor of its own on `channel`, watching. */
-export async function openWindow(channel, { context, ...options } = {}) {
+/** A window on `channel`, watching: of a visitor of its own, or of the one with the name `guest` in this browser. */
+export async function openWindow(channel, { context, guest, ...options } = {}) {
   const page = await (context ?? (await openContext(options))).newPage();
   watchComplaints(page);
-  await page.goto(`${server.url}/?${new URLSearchParams({ channel })}`);
+  await page.goto(`${server.url}/?${new URLSearchParams({ channel, ...(guest && { guest }) })}`);
   const window = paneOf(page);
   await window.find("state").and(page.getByText("connected", { exact: true })).waitFor();
   return window;
