@@ -86,14 +86,18 @@ export function isFunction(listener) {
   if (typeof listener !== "function") throw invalid("the listener is not a function");
 }
 
-/** Adds a listener; gives what undoes that, or undefined if it was there. */
+/** Adds a listener; gives what undoes that. One that was added several times stays until all of that is undone. */
 export function addListener(id, channel, fn) {
   const { channels } = clientOf(id);
-  const listeners = channels.get(channel) ?? new Set();
+  const listeners = channels.get(channel) ?? new Map();
   channels.set(channel, listeners);
-  if (listeners.has(fn)) return undefined;
-  listeners.add(fn);
-  return () => removeListener(id, channel, fn);
+  const added = listeners.get(fn) ?? { times: 0 };
+  added.times += 1;
+  listeners.set(fn, added);
+  return () => {
+    added.times -= 1;
+    if (!added.times && listeners.get(fn) === added) removeListener(id, channel, fn);
+  };
 }
 
 /** Removes a listener; true if the channel has none left. */
@@ -109,6 +113,8 @@ export function onConnection(id, fn, wanted) {
   clientOf(id).connection[wanted ? "add" : "delete"](fn);
 }
 
+let lastClient = 0;
+export const newClient = () => ++lastClient;
 export const forgetClient = (id) => void clients.delete(id);
 
 function report(error) {
@@ -117,7 +123,7 @@ function report(error) {
 }
 
 function callEach(listeners, value) {
-  for (const fn of [...(listeners ?? [])]) {
+  for (const fn of [...(listeners?.keys() ?? [])]) {
     if (!listeners.has(fn)) continue;
     try {
       fn(value);

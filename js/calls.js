@@ -14,6 +14,9 @@ const COUNT = 6;
 const ATTRIBUTES = 7;
 const CHANNELS = 8;
 
+/** Far more than are allowed: enough for the core to refuse them. */
+const MAX_PAIRS = 100;
+
 /** What `get` gives; undefined where a getter of the app's throws. */
 function tried(get) {
   try {
@@ -28,7 +31,7 @@ function pairsOf(value) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw invalid("`attributes` is missing or not an object");
   }
-  const pairs = tried(() => Object.entries(value).flat());
+  const pairs = tried(() => Object.entries(value).slice(0, MAX_PAIRS).flat());
   if (!pairs?.every((part) => typeof part === "string")) throw invalid("a value of `attributes` is not a string");
   return pairs;
 }

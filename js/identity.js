@@ -34,7 +34,8 @@ async function request({ endpoint, requestTimeout, send }, path, bearer, body) {
   } catch (cause) {
     throw away(cause);
   }
-  if (ok) return value;
+  if (ok && value !== null && typeof value === "object") return value;
+  if (ok) throw away();
   const { code, message, remedy } = value ?? {};
   if (!code) throw away();
   throw new PresenceError(code, message, remedy, RETRYABLE.includes(code));

@@ -70,6 +70,9 @@ extern "C" {
     pub(crate) fn remove_listener(client: u32, channel: &str, listener: &JsValue) -> bool;
     #[wasm_bindgen(catch, js_name = onConnection)]
     pub(crate) fn on_connection(client: u32, listener: &JsValue, wanted: bool) -> Result<(), JsValue>;
+    /// A number that no client of the page has had, not even of an instance that has ended.
+    #[wasm_bindgen(js_name = newClient)]
+    pub(crate) fn new_client() -> u32;
     #[wasm_bindgen(js_name = forgetClient)]
     pub(crate) fn forget_client(client: u32);
 

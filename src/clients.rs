@@ -16,11 +16,10 @@ struct Clients {
     all: Vec<Rc<Client>>,
     /// The number of the default client, or 0.
     default: u32,
-    last_id: u32,
 }
 
 thread_local! {
-    static CLIENTS: RefCell<Clients> = const { RefCell::new(Clients { all: Vec::new(), default: 0, last_id: 0 }) };
+    static CLIENTS: RefCell<Clients> = const { RefCell::new(Clients { all: Vec::new(), default: 0 }) };
 }
 
 /// Every client, for what happens to the page.
@@ -89,10 +88,7 @@ fn read(given: &JsValue) -> Result<JsValue, JsValue> {
 
 fn make(options: JsValue) -> Rc<Client> {
     host::listen();
-    CLIENTS.with_borrow_mut(|clients| {
-        clients.last_id += 1;
-        let client = Client::new(clients.last_id, options);
-        clients.all.push(Rc::clone(&client));
-        client
-    })
+    let client = Client::new(bridge::new_client(), options);
+    CLIENTS.with_borrow_mut(|clients| clients.all.push(Rc::clone(&client)));
+    client
 }

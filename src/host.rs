@@ -16,7 +16,7 @@ use crate::{bridge, clients, problem};
 pub(crate) fn listen() {
     thread_local!(static LISTENING: Cell<bool> = const { Cell::new(false) });
     if !LISTENING.replace(true) {
-        bridge::listen(&Closure::<dyn FnMut(u32, u32, u32, JsValue)>::new(told).into_js_value());
+        bridge::listen(&Closure::<dyn Fn(u32, u32, u32, JsValue)>::new(told).into_js_value());
     }
 }
 

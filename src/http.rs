@@ -10,7 +10,7 @@ use crate::bridge;
 
 /// The function that `js/identity.js` has requests sent with: (number, request). `js/bridge.js` is told the answer.
 pub(crate) fn exchange() -> JsValue {
-    Closure::<dyn FnMut(i32, web_sys::Request)>::new(|id, request| {
+    Closure::<dyn Fn(i32, web_sys::Request)>::new(|id, request| {
         spawn_local(async move {
             match send(request).await {
                 Ok((ok, text)) => bridge::answered(id, ok, &text),

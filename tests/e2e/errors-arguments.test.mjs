@@ -211,3 +211,13 @@ test("a PresenceClient checks its arguments too", async () => {
   assert.equal((await failure(page, "client.getPresenceUserChannels", {})).code, "invalid_argument");
   assert.equal((await failure(page, "client.addConnectionListener", "text")).code, "invalid_argument");
 });
+
+test("more attributes than there may be are refused, however many", async () => {
+  const channel = channelName();
+  await call(page, "joinPresenceChannel", { channel });
+  const code = await page.evaluate(async (name) => {
+    const attributes = Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`k${n}`, "v"]));
+    return window.herenow.setPresenceUserAttributes({ channel: name, attributes }).catch((error) => error.code);
+  }, channel);
+  assert.equal(code, "too_large");
+});

@@ -104,6 +104,20 @@ test("after a trap a new PresenceClient works once init has started anew", async
   assert.equal((await freshUsers(server, channel)).length, 1);
 });
 
+test("a PresenceClient of before the trap never acts for one that was made after it", async () => {
+  const page = await openPage(server, { context: await small.newContext() });
+  await openClient(page);
+  await call(page, "client.init");
+  await trap(page);
+  await call(page, "init");
+  const channel = channelName();
+  await call(page, "joinPresenceChannel", { channel });
+  assert.equal((await failure(page, "client.joinPresenceChannel", { channel: channelName("old") })).code, "closed");
+  await call(page, "client.close");
+  await call(page, "setPresenceUserAttributes", { channel, attributes: { mood: "here" } });
+  assert.deepEqual(await freshUsers(server, channel), [await userId(page)]);
+});
+
 test("a close for a broken protocol is internal", async () => {
   const fake = await closingServer([4500, "protocol"]);
   const page = await openPage(server);

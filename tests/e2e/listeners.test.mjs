@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { call, channelName, failure, openPage, record, startServer, untilEvents, userId, users } from "./lib/harness.mjs";
+import { call, channelName, failure, openPage, record, startServer, until, untilEvents, userId, users } from "./lib/harness.mjs";
 
 let server;
 before(async () => {
@@ -305,4 +305,19 @@ test("a listener whose adding failed is not called", async () => {
   await page.waitForFunction(() => window.heard);
   assert.equal(await page.evaluate(() => window.events.length), 0);
   assert.equal((await failure(page, "addPresenceListener", { channel })).code, "invalid_argument");
+});
+
+test("a listener may raise an event of the page: the core is told of it", async () => {
+  const channel = channelName();
+  const page = await openPage(server);
+  await page.evaluate(async (name) => {
+    window.raised = 0;
+    await window.herenow.addPresenceListener({ channel: name }, () => {
+      dispatchEvent(new Event("online"));
+      window.raised += 1;
+    });
+    await window.herenow.joinPresenceChannel({ channel: name });
+  }, channel);
+  await until(async () => (await page.evaluate(() => window.raised)) === 1);
+  assert.deepEqual(await page.evaluate(() => window.errors), []);
 });

@@ -117,9 +117,9 @@ impl Session {
                 self.token_expired(now, Problem::new(Code::TokenExpired, "the token has expired"));
             }
             Some(fatal) => {
-                let message =
-                    if reason.is_empty() { "the server ended the connection".into() } else { reason.into() };
-                self.end(Problem { code: fatal, message, retry_in_ms: None }, State::Failed);
+                let problem = Problem::new(fatal, refusal(fatal));
+                let reason = if reason.is_empty() { problem.message.clone() } else { reason.into() };
+                self.end_saying(problem, State::Failed, reason);
             }
             None => {
                 if code == CloseCode::Replaced.number() {
@@ -194,13 +194,18 @@ impl Session {
 
     /// The session is over: everybody who waits is told why, and so is everybody who comes later.
     pub(crate) fn end(&mut self, problem: Problem, state: State) {
+        let reason = problem.message.clone();
+        self.end_saying(problem, state, reason);
+    }
+
+    fn end_saying(&mut self, problem: Problem, state: State, reason: Cow<'static, str>) {
         self.detach();
         self.timers.stop_all();
         for channel in &mut self.channels.0 {
             self.outbox.fail(channel.take_waiters(), &problem);
         }
         self.channels.0.clear();
-        self.outbox.state(&mut self.state, state, Some(problem.message.clone()), None);
+        self.outbox.state(&mut self.state, state, Some(reason), None);
         self.ended = Some(problem);
     }
 
@@ -221,5 +226,16 @@ impl Session {
         let fresh = u128::from(self.random.next()) << 64 | u128::from(self.random.next());
         self.secret = SessionSecret(self.secret.0.rotate_left(64) ^ fresh);
         self.attempt = 0;
+    }
+}
+
+/// What a close for good means.
+const fn refusal(code: Code) -> &'static str {
+    match code {
+        Code::Unauthorized | Code::TokenExpired => "the server did not accept the token",
+        Code::Forbidden => "the server does not allow this page or this user",
+        Code::LimitReached => "the user has as many sessions as the server allows",
+        Code::Unsupported => "the server does not speak this version of the protocol",
+        _ => "the server ended the connection for good",
     }
 }

@@ -21,8 +21,13 @@ pub(crate) fn serve(
 
 fn finish(mut response: Response) -> Response {
     let status = response.status();
-    if status == StatusCode::NOT_FOUND {
-        response = (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], "There is no such file.\n")
+    // A file that cannot be opened is as good as none: its name may be too long for the disk.
+    if status == StatusCode::NOT_FOUND || status.is_server_error() {
+        response = (
+            StatusCode::NOT_FOUND,
+            [(CONTENT_TYPE, "text/plain; charset=utf-8")],
+            "There is no such file.\n",
+        )
             .into_response();
     }
     let headers = response.headers_mut();

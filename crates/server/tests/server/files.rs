@@ -32,6 +32,7 @@ async fn files_have_their_types_and_paths_cannot_leave_the_directory() {
         );
     }
     assert_eq!(get(&server, "/missing.js").await.status, 404);
+    assert_eq!(get(&server, &format!("/{}", "a".repeat(300))).await.status, 404);
     assert_eq!(get(&server, "/v1/missing").await.error(), (404, "unsupported"));
     assert_eq!(answer(reqwest::Client::new().post(server.url("/index.html"))).await.status, 405);
 
