@@ -18,6 +18,7 @@ pub(crate) struct Air {
     pub(crate) reset_next: bool,
     pub(crate) late_hello: Option<(Way, u64)>,
     pub(crate) token_trouble_until_ms: u64,
+    pub(crate) old_tokens: u32,
     /// The end of the last fault of any kind.
     pub(crate) trouble_until_ms: u64,
 }

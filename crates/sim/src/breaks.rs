@@ -1,62 +1,84 @@
-//! The rules that can be broken on purpose, by name, with the invariants that may show it.
+//! The rules that can be broken on purpose, by name.
 
 use herenow_registry::breaks::{self as registry, Break as Registry};
 use herenow_session::breaks::{self as session, Break as Session};
 
+use crate::Profile;
+
 /// A rule of one of the two crates.
 #[derive(Clone, Copy, Debug)]
-pub enum Break {
+pub enum Rule {
     /// Of `registry`.
     Registry(Registry),
-    /// Of `session`; the second is what must go wrong in the registry for it to matter.
-    Session(Session, Option<Registry>),
+    /// Of `session`.
+    Session(Session),
 }
 
-/// Every break, with its name.
-pub const ALL: &[(&str, Break)] = &[
-    ("skip-grace", Break::Registry(Registry::SkipsGrace)),
-    ("skip-linger", Break::Registry(Registry::SkipsLinger)),
-    ("sweep-misses", Break::Registry(Registry::SweepMisses)),
-    ("keep-silent-sockets", Break::Registry(Registry::KeepsSilent)),
-    ("keep-attributes", Break::Registry(Registry::KeepsAttributes)),
-    ("count-owners", Break::Registry(Registry::CountsOwners)),
-    ("leave-for-all", Break::Registry(Registry::LeavesForAll)),
-    ("leave-lingering", Break::Registry(Registry::LeavesLingering)),
-    ("ignore-attempt", Break::Registry(Registry::IgnoresAttempt)),
-    ("snapshot-unflushed", Break::Registry(Registry::SnapshotsUnflushed)),
-    ("update-as-rejoin", Break::Registry(Registry::TellsUpdateAsRejoin)),
-    ("tell-second-join", Break::Registry(Registry::TellsSecondJoin)),
-    ("ack-undone", Break::Registry(Registry::AcksUndone)),
-    ("settle-at-once", Break::Registry(Registry::SettlesAtOnce)),
-    ("keep-unnamed", Break::Registry(Registry::KeepsUnnamed)),
-    ("catch-up-late", Break::Registry(Registry::CatchesUpLate)),
-    ("lose-diffs", Break::Registry(Registry::LosesDiffs)),
-    ("spare-nobody", Break::Registry(Registry::SparesNobody)),
-    ("time-out-stopping", Break::Registry(Registry::TimesOutStopping)),
-    ("tell-unsettled", Break::Session(Session::TellsUnsettled, None)),
-    ("settle-unasked", Break::Session(Session::SettlesUnasked, None)),
-    ("ignore-prev", Break::Session(Session::IgnoresPrev, None)),
-    ("keep-withdrawn", Break::Session(Session::KeepsWithdrawn, None)),
-    ("forget-deadlines", Break::Session(Session::ForgetsDeadlines, None)),
-    ("hear-old-sockets", Break::Session(Session::HearsOldSockets, None)),
-    ("trust-silence", Break::Session(Session::TrustsSilence, None)),
-    ("forget-unclear", Break::Session(Session::ForgetsUnclear, None)),
-    ("apply-overlaps", Break::Session(Session::AppliesOverlaps, None)),
-    ("trust-old-tokens", Break::Session(Session::TrustsOldTokens, None)),
-    ("replace-silently", Break::Session(Session::ReplacesSilently, None)),
-    ("name-nothing", Break::Session(Session::NamesNothing, None)),
+/// A rule that can be broken.
+#[derive(Clone, Copy, Debug)]
+pub struct Break {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What is broken.
+    pub rule: Rule,
+    /// The profile in which it shows.
+    pub profile: Profile,
+}
+
+const fn rough(name: &'static str, rule: Rule) -> Break {
+    Break { name, rule, profile: Profile::Rough }
+}
+
+/// What takes several faults at once.
+const fn hell(name: &'static str, rule: Rule) -> Break {
+    Break { name, rule, profile: Profile::Hell }
+}
+
+/// Every break.
+pub const ALL: &[Break] = &[
+    rough("skip-grace", Rule::Registry(Registry::SkipsGrace)),
+    rough("skip-linger", Rule::Registry(Registry::SkipsLinger)),
+    rough("sweep-misses", Rule::Registry(Registry::SweepMisses)),
+    rough("keep-silent-sockets", Rule::Registry(Registry::KeepsSilent)),
+    rough("keep-attributes", Rule::Registry(Registry::KeepsAttributes)),
+    rough("count-owners", Rule::Registry(Registry::CountsOwners)),
+    rough("leave-for-all", Rule::Registry(Registry::LeavesForAll)),
+    rough("leave-lingering", Rule::Registry(Registry::LeavesLingering)),
+    rough("ignore-attempt", Rule::Registry(Registry::IgnoresAttempt)),
+    rough("snapshot-unflushed", Rule::Registry(Registry::SnapshotsUnflushed)),
+    rough("update-as-rejoin", Rule::Registry(Registry::TellsUpdateAsRejoin)),
+    rough("tell-second-join", Rule::Registry(Registry::TellsSecondJoin)),
+    rough("ack-undone", Rule::Registry(Registry::AcksUndone)),
+    rough("settle-at-once", Rule::Registry(Registry::SettlesAtOnce)),
+    rough("keep-unnamed", Rule::Registry(Registry::KeepsUnnamed)),
+    rough("catch-up-late", Rule::Registry(Registry::CatchesUpLate)),
+    rough("lose-diffs", Rule::Registry(Registry::LosesDiffs)),
+    rough("spare-nobody", Rule::Registry(Registry::SparesNobody)),
+    rough("time-out-stopping", Rule::Registry(Registry::TimesOutStopping)),
+    rough("tell-unsettled", Rule::Session(Session::TellsUnsettled)),
+    rough("settle-unasked", Rule::Session(Session::SettlesUnasked)),
+    rough("ignore-prev", Rule::Session(Session::IgnoresPrev)),
+    rough("keep-withdrawn", Rule::Session(Session::KeepsWithdrawn)),
+    rough("forget-deadlines", Rule::Session(Session::ForgetsDeadlines)),
+    rough("hear-old-sockets", Rule::Session(Session::HearsOldSockets)),
+    rough("trust-silence", Rule::Session(Session::TrustsSilence)),
+    hell("forget-unclear", Rule::Session(Session::ForgetsUnclear)),
+    rough("apply-overlaps", Rule::Session(Session::AppliesOverlaps)),
+    rough("trust-old-tokens", Rule::Session(Session::TrustsOldTokens)),
+    rough("replace-silently", Rule::Session(Session::ReplacesSilently)),
+    rough("name-nothing", Rule::Session(Session::NamesNothing)),
 ];
 
-/// The break of a name.
-pub fn find(name: &str) -> Option<Break> {
-    ALL.iter().find(|(known, _)| *known == name).map(|(_, found)| *found)
+/// The rule of a name.
+pub fn find(name: &str) -> Option<Rule> {
+    ALL.iter().find(|known| known.name == name).map(|found| found.rule)
 }
 
 /// Breaks one rule, or none, in this thread.
-pub fn set(broken: Option<Break>) {
+pub fn set(broken: Option<Rule>) {
     let (of_registry, of_session) = match broken {
-        Some(Break::Registry(rule)) => (Some(rule), None),
-        Some(Break::Session(rule, helped_by)) => (helped_by, Some(rule)),
+        Some(Rule::Registry(rule)) => (Some(rule), None),
+        Some(Rule::Session(rule)) => (None, Some(rule)),
         None => (None, None),
     };
     registry::set(of_registry);

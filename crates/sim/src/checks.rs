@@ -7,7 +7,7 @@ use crate::client::Page;
 use crate::failure::Invariant;
 use crate::net::{LinkId, is_up};
 use crate::oracle::Roster;
-use crate::oracle::ledger::Hold;
+use crate::oracle::session::Hold;
 use crate::plan::{CHANNELS, Call, USERS, Value};
 use crate::world::{Event, World};
 

@@ -7,17 +7,23 @@
 mod air;
 #[cfg(feature = "breaks")]
 pub mod breaks;
+mod browser;
+mod carry;
 mod checks;
 mod client;
 mod dice;
 mod failure;
+mod listening;
 mod net;
 mod oracle;
+mod pages;
 mod plan;
 mod profile;
+mod reads;
 mod server;
 mod shrink;
 mod steps;
+mod turns;
 mod world;
 
 pub use failure::{Failure, Invariant};

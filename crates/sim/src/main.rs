@@ -152,7 +152,9 @@ mod breaking {
     }
 
     pub(crate) fn list() {
-        breaks::ALL.iter().for_each(|(name, broken)| println!("{name:<22} {broken:?}"));
+        breaks::ALL.iter().for_each(|known| {
+            println!("{:<22} {:?}, shows in {}", known.name, known.rule, known.profile.name())
+        });
     }
 }
 

@@ -108,6 +108,8 @@ pub(crate) enum Act {
     Flood(usize, usize, u64, Option<usize>),
     /// The token source is slow, fails, or gives old tokens, for so long.
     TokenTrouble(usize, u64),
+    /// The next token has expired, and the one after that does before anybody can be reached.
+    OldTokens(usize),
     /// The node is killed, and comes back after so long with nothing; whether its clients see that at once.
     Kill(u64, bool),
     /// The node stands still for so long.

@@ -99,7 +99,8 @@ impl Profile {
                 let reader = Some(dice.index(SLOTS));
                 Act::Flood(slot, dice.index(CHANNELS.len()), dice.between(50, 110), reader)
             }
-            83..=85 => Act::Nudge(slot),
+            83 | 84 => Act::Nudge(slot),
+            85 => Act::OldTokens(slot),
             86..=89 => Act::Kill(dice.between(10, 6_000), !dice.one_in(4)),
             90..=93 => Act::Pause(long(dice)),
             94 | 95 => Act::Shutdown(dice.between(200, 8_000), dice.between(10, 4_000)),

@@ -1,10 +1,12 @@
 //! The oracle: what must, may and must not be so, from what users did and what the network carried.
 //!
-//! It knows nothing of the code's state: [`ledger`] reads the bytes that reached the server and the answers that left
-//! it, [`truth`] keeps what followed for each user and channel, [`stream`] holds a listener to that, [`wish`] what each
+//! It knows nothing of the code's state: [`replay`] reads the bytes that reached the server and the answers that left
+//! it into a [`ledger`], [`truth`] keeps what followed for each user and channel, [`stream`] holds a listener to that, [`wish`] what each
 //! tab wants.
 
 pub(crate) mod ledger;
+pub(crate) mod replay;
+pub(crate) mod session;
 pub(crate) mod stream;
 pub(crate) mod truth;
 pub(crate) mod wish;

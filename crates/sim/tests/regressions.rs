@@ -1,0 +1,40 @@
+//! Seeds that failed once. Each names the break that brings the mistake back: with it the seed fails again, so that
+//! a change of the plan cannot make it a test of nothing unnoticed.
+#![allow(clippy::panic, reason = "a test")]
+
+use herenow_sim::{Profile, run, steps};
+
+/// The break, a profile and a seed that show it.
+const SEEDS: &[(&str, Profile, u64)] = &[
+    // A join of what is joined was confirmed by a socket whose silence had lasted too long.
+    ("trust-silence", Profile::Rough, 5),
+    // Who was back was told as lost by an observer on a slow or dead connection, when the server had settled.
+    ("settle-unasked", Profile::Rough, 1),
+    // Diffs on their way while a question was asked were told again with its answer.
+    ("apply-overlaps", Profile::Rough, 254),
+    // A withdrawn join was carried out late, and the next leave resolved without it.
+    ("forget-unclear", Profile::Hell, 133),
+    // A token that expired while nobody was reached ended the client for good.
+    ("trust-old-tokens", Profile::Rough, 40),
+];
+
+#[test]
+fn seeds_that_failed_once_pass() {
+    for (name, profile, seed) in SEEDS {
+        if let Some(failure) = run(*seed, &steps(*seed, *profile), false).failure {
+            panic!("{name}, seed {seed} of {}: {failure}", profile.name());
+        }
+    }
+}
+
+#[cfg(feature = "breaks")]
+#[test]
+fn they_fail_with_the_mistake() {
+    use herenow_sim::breaks;
+    for (name, profile, seed) in SEEDS {
+        breaks::set(breaks::find(name));
+        let failure = run(*seed, &steps(*seed, *profile), false).failure;
+        breaks::set(None);
+        assert!(failure.is_some(), "{name} does not show with seed {seed} of {}", profile.name());
+    }
+}
