@@ -141,8 +141,9 @@ impl Mirror {
         if seq <= last {
             return Fit::Good;
         }
-        if prev != last && !broken!(IgnoresPrev) && !(prev < last && broken!(AppliesOverlaps)) {
-            return if prev > last { Fit::Gap } else { Fit::Overlap };
+        let (is_gap, overlaps) = (prev > last, prev < last && !broken!(AppliesOverlaps));
+        if (is_gap || overlaps) && !broken!(IgnoresPrev) {
+            return if is_gap { Fit::Gap } else { Fit::Overlap };
         }
         told.position.seq = seq;
         for transition in transitions {
