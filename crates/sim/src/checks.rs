@@ -23,12 +23,28 @@ impl World {
     /// Compares what can be compared at any time.
     pub(crate) fn look(&mut self) {
         self.ledger.advance(self.now);
+        self.look_at_answers();
         for slot in 0..self.slots.len() {
             self.look_at_promises(slot);
             for channel in 0..CHANNELS.len() {
                 self.look_at_roster(slot, channel);
             }
             self.look_at_wishes(slot);
+        }
+    }
+
+    /// Where nothing is under way, every request has been answered.
+    fn look_at_answers(&mut self) {
+        let limit_ms = self.now.saturating_sub(self.tick_ms + 250);
+        let late = self.ledger.owed.iter().find(|((link, _), since)| {
+            let is_idle = self.links.get(link).is_some_and(|link| link.is_quiet() && link.in_flight == 0);
+            **since < limit_ms && is_idle && is_up(&self.links, *link)
+        });
+        if let Some(((link, id), since)) = late
+            && !self.nodes[0].is_busy()
+        {
+            let message = format!("request {id} of link {link} is not answered since {since}");
+            self.fail(Invariant::Promises, message);
         }
     }
 

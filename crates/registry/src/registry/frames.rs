@@ -133,7 +133,8 @@ impl Registry {
     fn answer_set(&mut self, now: Millis, connection: ConnectionId, id: FrameId, op: Result<Op, Refusal>) {
         #[cfg(feature = "breaks")]
         if op.is_ok() && crate::breaks::now_and_then(crate::breaks::Break::AcksUndone, 8) {
-            return self.accept(connection, id, None);
+            let ok = ServerFrame::Ok { id, fresh: None, expires_in_ms: None };
+            return self.outboxes.send(connection, &ok);
         }
         let refusal = match op {
             Ok(op) => {

@@ -41,6 +41,8 @@ pub(crate) struct Ledger {
     pub(super) stored: BTreeMap<(u128, usize), Vec<(u64, Attributes)>>,
     /// When each session last ceased to hold a channel.
     pub(super) released: BTreeMap<(u128, usize), u64>,
+    /// Requests that were carried out and not answered yet, and since when.
+    pub(crate) owed: BTreeMap<(LinkId, u32), u64>,
     /// When each channel last changed.
     pub(crate) changed_ms: [u64; CHANNELS.len()],
 }
@@ -64,6 +66,7 @@ impl Ledger {
             truths: std::array::from_fn(|_| std::array::from_fn(|_| Truth::new())),
             stored: BTreeMap::new(),
             released: BTreeMap::new(),
+            owed: BTreeMap::new(),
             changed_ms: [0; CHANNELS.len()],
         }
     }
@@ -82,6 +85,7 @@ impl Ledger {
             self.release(now, &session);
         }
         self.conns.clear();
+        self.owed.clear();
         self.stands_since = None;
         let settles_at_ms = std::mem::replace(&mut self.settles_at_ms, u64::MAX);
         for truth in self.truths.iter_mut().flatten() {
@@ -314,7 +318,13 @@ impl Ledger {
                 wrong(Invariant::NoGhosts, format!("u{user} is listed in {name}, and is no member"))
             }
             (Presence::Maybe, None) => {
-                truth.end(now, Kinds::default());
+                let mut kinds = Kinds::default();
+                for session in self.sessions.iter().filter(|session| session.user == user) {
+                    if session.hold(now, channel) == Hold::Maybe {
+                        kinds.add(session.departure());
+                    }
+                }
+                truth.end(now, kinds);
                 self.changed_ms[channel] = now;
                 for session in self.sessions.iter_mut().filter(|session| session.user == user) {
                     if session.holds[channel] != Hold::No {

@@ -43,6 +43,14 @@ impl Ledger {
     /// Takes in what reached the server in one turn, with what it said.
     pub(crate) fn turn(&mut self, now: u64, inputs: Vec<Input>, answers: &Answers) -> Check {
         self.advance(now);
+        for (request, reply) in &answers.replies {
+            if self.owed.remove(request).is_some() && reply.is_err() {
+                return wrong(
+                    Invariant::AckVisible,
+                    format!("request {request:?} was carried out and is refused"),
+                );
+            }
+        }
         for input in inputs {
             self.input(now, input, answers)?;
         }
@@ -81,7 +89,7 @@ impl Ledger {
         *heard = now;
         let was_closed = answers.closed.iter().any(|(closed, _)| *closed == link);
         match input {
-            Input::Join { id, channel, .. } => match self.reply(link, id, answers, was_closed)? {
+            Input::Join { id, channel, .. } => match self.reply(now, link, id, answers, was_closed) {
                 Some(Ok(fresh)) => {
                     let Some(session) = self.session_of(link) else { return Ok(()) };
                     session.holds[channel] = Hold::Yes;
@@ -91,7 +99,7 @@ impl Ledger {
                 Some(Err(code)) => allowed(code, &[Code::RateLimited], "join"),
                 None => Ok(()),
             },
-            Input::Leave { id, channel, .. } => match self.reply(link, id, answers, was_closed)? {
+            Input::Leave { id, channel, .. } => match self.reply(now, link, id, answers, was_closed) {
                 Some(Ok(_)) => {
                     let Some(session) = self.session_of(link) else { return Ok(()) };
                     let user = session.user;
@@ -105,7 +113,7 @@ impl Ledger {
                 None => Ok(()),
             },
             Input::Set { id, channel, attributes, .. } => {
-                let reply = self.reply(link, id, answers, was_closed)?;
+                let reply = self.reply(now, link, id, answers, was_closed);
                 self.set(now, link, channel, &attributes, reply)
             }
             Input::Bye { .. } => {
@@ -121,18 +129,22 @@ impl Ledger {
         }
     }
 
+    /// What became of a request. One that is not refused at once is carried out, and answered when its maker has been
+    /// told of it.
     fn reply(
-        &self,
+        &mut self,
+        now: u64,
         link: LinkId,
         id: u32,
         answers: &Answers,
         was_closed: bool,
-    ) -> Result<Option<Reply>, (Invariant, String)> {
-        match answers.replies.get(&(link, id)) {
-            Some(reply) => Ok(Some(*reply)),
-            None if was_closed => Ok(None),
-            None => wrong(Invariant::Promises, format!("request {id} of connection {link} is not answered")),
+    ) -> Option<Reply> {
+        let reply = answers.replies.get(&(link, id)).copied();
+        if reply.is_none() && !was_closed {
+            self.owed.insert((link, id), now);
+            return Some(Ok(None));
         }
+        reply
     }
 
     fn set(
@@ -221,6 +233,7 @@ impl Ledger {
         let session = &mut self.sessions[at];
         if let Phase::On(older) = session.phase {
             self.conns.remove(&older);
+            self.owed.retain(|(of, _), _| *of != older);
         }
         session.attempt = attempt;
         session.phase = Phase::On(link);
@@ -282,6 +295,7 @@ impl Ledger {
             session.phase = Phase::Off { parted, must_until_ms: until, may_until_ms, spared: false };
         }
         self.conns.remove(&link);
+        self.owed.retain(|(of, _), _| *of != link);
         self.advance(now);
     }
 
