@@ -66,7 +66,13 @@ impl MemoryStore {
             Action::Linger => self.linger(&channel, &user, owner, attempt),
             Action::Leave => {
                 let transition = Transition::Leave { user: user.id().into() };
-                self.remove(channel, &user, |known| known.id == owner || (known.lingering && !broken!(LeavesLingering)), transition, told)
+                self.remove(
+                    channel,
+                    &user,
+                    |known| known.id == owner || (known.lingering && !broken!(LeavesLingering)),
+                    transition,
+                    told,
+                )
             }
             Action::Goodbye => {
                 let transition = Transition::Leave { user: user.id().into() };
