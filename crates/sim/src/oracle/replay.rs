@@ -90,17 +90,16 @@ impl Ledger {
         let was_closed = answers.closed.iter().any(|(closed, _)| *closed == link);
         match input {
             Input::Join { id, channel, .. } => match self.reply(now, link, id, answers, was_closed) {
-                Some(Ok(fresh)) => {
+                Ok(fresh) => {
                     let Some(session) = self.session_of(link) else { return Ok(()) };
                     session.holds[channel] = Hold::Yes;
                     let user = session.user;
                     self.came(user, channel, fresh, now)
                 }
-                Some(Err(code)) => allowed(code, &[Code::RateLimited], "join"),
-                None => Ok(()),
+                Err(code) => allowed(code, &[Code::RateLimited], "join"),
             },
             Input::Leave { id, channel, .. } => match self.reply(now, link, id, answers, was_closed) {
-                Some(Ok(_)) => {
+                Ok(_) => {
                     let Some(session) = self.session_of(link) else { return Ok(()) };
                     let user = session.user;
                     let secret = session.secret;
@@ -109,8 +108,7 @@ impl Ledger {
                     self.left(now, user, channel, true);
                     Ok(())
                 }
-                Some(Err(code)) => allowed(code, &[], "leave"),
-                None => Ok(()),
+                Err(code) => allowed(code, &[], "leave"),
             },
             Input::Set { id, channel, attributes, .. } => {
                 let reply = self.reply(now, link, id, answers, was_closed);
@@ -130,21 +128,14 @@ impl Ledger {
     }
 
     /// What became of a request. One that is not refused at once is carried out, and answered when its maker has been
-    /// told of it.
-    fn reply(
-        &mut self,
-        now: u64,
-        link: LinkId,
-        id: u32,
-        answers: &Answers,
-        was_closed: bool,
-    ) -> Option<Reply> {
-        let reply = answers.replies.get(&(link, id)).copied();
-        if reply.is_none() && !was_closed {
-            self.owed.insert((link, id), now);
-            return Some(Ok(None));
-        }
-        reply
+    /// told of it; if the connection ends before, never.
+    fn reply(&mut self, now: u64, link: LinkId, id: u32, answers: &Answers, was_closed: bool) -> Reply {
+        answers.replies.get(&(link, id)).copied().unwrap_or_else(|| {
+            if !was_closed {
+                self.owed.insert((link, id), now);
+            }
+            Ok(None)
+        })
     }
 
     fn set(
@@ -153,16 +144,16 @@ impl Ledger {
         link: LinkId,
         channel: usize,
         attributes: &Attributes,
-        reply: Option<Reply>,
+        reply: Reply,
     ) -> Check {
         let Some(session) = self.session_of(link) else { return Ok(()) };
         let (user, secret, hold) = (session.user, session.secret, session.holds[channel]);
         match reply {
-            Some(Ok(_)) if hold == Hold::No => wrong(
+            Ok(_) if hold == Hold::No => wrong(
                 Invariant::Member,
                 format!("u{user} sets in {} without having joined", CHANNELS[channel]),
             ),
-            Some(Ok(_)) => {
+            Ok(_) => {
                 self.truths[channel][user].set(attributes);
                 self.changed_ms[channel] = now;
                 let stored = self.stored.entry((secret, channel)).or_default();
@@ -172,9 +163,8 @@ impl Ledger {
                 }
                 Ok(())
             }
-            Some(Err(Code::NotJoined)) if hold != Hold::Yes => Ok(()),
-            Some(Err(code)) => allowed(code, &[Code::RateLimited], "set"),
-            None => Ok(()),
+            Err(Code::NotJoined) if hold != Hold::Yes => Ok(()),
+            Err(code) => allowed(code, &[Code::RateLimited], "set"),
         }
     }
 
