@@ -289,7 +289,9 @@ impl World {
             tab.holds_until_ms[channel] =
                 if snapshot.settles_in_ms > 0 { now + snapshot.settles_in_ms } else { 0 };
         }
-        tab.heard_ms = now;
+        if tab.socket == Some(socket) {
+            tab.heard_ms = now;
+        }
         tab.session.handle_frame(Millis(now), socket, frame);
         self.begin_streams(slot);
     }
