@@ -178,6 +178,9 @@ impl World {
     }
 
     pub(crate) fn close_socket(&mut self, slot: usize, socket: SocketId, code: u16) {
+        if let Some(tab) = self.slots[slot].tab.as_mut().filter(|tab| tab.socket == Some(socket)) {
+            tab.socket = None;
+        }
         let now = self.now;
         let slow_ms = self.slots[slot].air.slow_ms(now);
         let Some(link) = self.link_of(slot, socket) else { return };
