@@ -97,6 +97,9 @@ impl World {
             self.fail(Invariant::Bounds, format!("a message of {} bytes", message.len()));
         }
         self.compare_wishes(slot, frames);
+        if let Some(tab) = self.slots[slot].tab.as_mut() {
+            tab.said_ms = self.now;
+        }
         let mut late = None;
         if let Some(ClientFrame::Hello(hello)) = frames.first() {
             late = self.slots[slot].air.late_hello.take();

@@ -113,6 +113,8 @@ pub(crate) struct Tab {
     pub(crate) reacted_ms: u64,
     /// When the server was last heard.
     pub(crate) heard_ms: u64,
+    /// When something was last said to it.
+    pub(crate) said_ms: u64,
     /// Promises that were rejected, for the end.
     pub(crate) rejected: Vec<(u32, Code)>,
 }
@@ -160,6 +162,7 @@ impl World {
             token_asked: false,
             reacted_ms: 0,
             heard_ms: 0,
+            said_ms: 0,
             rejected: Vec::new(),
         };
         place.tab = Some(tab);

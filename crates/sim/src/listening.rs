@@ -123,7 +123,10 @@ impl World {
             Purpose::Leave(channel) => {
                 // A session that reached nobody for longer than the server keeps it takes itself for forgotten.
                 let unknowing = known.called_ms == self.now
-                    && self.now > tab.heard_ms + 2 * self.ledger.times.ping_ms + self.ledger.times.grace_ms
+                    && self.now
+                        > tab.heard_ms.max(tab.said_ms)
+                            + 2 * self.ledger.times.ping_ms
+                            + self.ledger.times.grace_ms
                     && !tab.link.is_some_and(|link| is_up(&self.links, link));
                 let expected = !tab.joining[channel].want && !unknowing;
                 if expected && self.ledger.surely_holds(self.now, user, secret, channel) {
