@@ -158,6 +158,42 @@ fn leaves_and_unobserves_never_wait() {
 }
 
 #[test]
+fn leaves_that_did_not_wait_are_counted_as_the_server_counts_them() {
+    let mut client = paced();
+    for name in ["a", "b", "c", "d"] {
+        client.join(name);
+    }
+    let joins = client.frames();
+    for frame in &joins {
+        client.fresh(frame);
+    }
+    client.leave("a");
+    client.leave("b");
+    assert_eq!(client.frames().len(), 2);
+    client.join("e");
+    client.advance(299);
+    assert_eq!(client.frames(), []);
+    client.advance(1);
+    assert_eq!(short(&client.frames()), ["join e"]);
+}
+
+#[test]
+fn a_part_of_the_servers_burst_is_left_to_the_network() {
+    let mut client = Client::new();
+    client.join("lobby");
+    client.open();
+    client.welcome_with(&[("lobby", true)], &[], |welcome| {
+        welcome.limits = Limits { frames_per_second: 10, burst: 16, ..Limits::default() };
+    });
+    client.take();
+    for number in 0..20 {
+        client.join(&format!("channel {number}"));
+    }
+    // Hello took one of the 16, and two are left.
+    assert_eq!(client.frames().len(), 13);
+}
+
+#[test]
 fn whoever_had_to_wait_is_served_first() {
     let mut client = paced();
     let names = ["a", "b", "c", "lobby"];
