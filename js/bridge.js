@@ -204,6 +204,8 @@ export const deliverState = (id, [state, previous, reason, retryInMs]) =>
 // ---- the platform
 
 const sockets = new Set();
+/** What a browser reports for a connection that failed. */
+const ABNORMAL = 1006;
 
 let tell;
 
@@ -219,7 +221,8 @@ export function openSocket({ endpoint, WebSocket = globalThis.WebSocket }, proto
   socket.onopen = () => on(5);
   socket.onmessage = ({ data }) => typeof data === "string" || on(6, data);
   socket.onclose = ({ code, reason }) => {
-    on(code, reason);
+    // Numbers below 1000 say other things. A WebSocket of the app's own may give no code.
+    on(code >= 1000 ? code : ABNORMAL, reason);
     sockets.delete(socket);
   };
   return socket;

@@ -5,11 +5,31 @@ import { PresenceError, invalid, unavailable } from "./error.js";
 
 const RETRYABLE = ["rate_limited", "timeout", "unavailable"];
 
+export const isObject = (value) => value !== null && typeof value === "object";
+
+/** Who answers at the endpoint is no herenow server, or nobody does. */
+export const notOurs = (endpoint, cause) => unavailable(`no herenow server answers at ${endpoint}`, cause);
+
 const unauthorized = (code, message) => new PresenceError(code, message, "Give init a valid accessToken.", false);
 
-/** Sends one request and gives the parsed answer, or throws what the server's error says. */
+const late = (who) => new PresenceError("timeout", `${who} did not answer in time`, "Check the network, then try again.", true);
+
+/** What a function of the app's gives; it has as long as a request has. */
+async function given({ requestTimeout }, act, who) {
+  const expired = {};
+  let timer;
+  try {
+    return await Promise.race([act(), new Promise((_, reject) => (timer = setTimeout(reject, requestTimeout, expired)))]);
+  } catch (cause) {
+    throw cause === expired ? late(who) : unavailable(`${who} failed`, cause);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Sends one request and gives the answer, an object, or throws what the server's error says. */
 async function request({ endpoint, requestTimeout, send }, path, bearer, body) {
-  const away = (cause) => unavailable(`no herenow server answers at ${endpoint}`, cause);
+  const away = (cause) => notOurs(endpoint, cause);
   let answer;
   try {
     answer = await exchange(
@@ -23,9 +43,7 @@ async function request({ endpoint, requestTimeout, send }, path, bearer, body) {
     );
   } catch (cause) {
     if (cause instanceof PresenceError) throw cause;
-    if (cause !== "TimeoutError") throw away(cause);
-    const remedy = "Check the network, then try again.";
-    throw new PresenceError("timeout", "the server did not answer in time", remedy, true);
+    throw cause === "TimeoutError" ? late("the server") : away(cause);
   }
   const [ok, text] = answer;
   let value;
@@ -34,9 +52,9 @@ async function request({ endpoint, requestTimeout, send }, path, bearer, body) {
   } catch (cause) {
     throw away(cause);
   }
-  if (ok && value !== null && typeof value === "object") return value;
-  if (ok) throw away();
-  const { code, message, remedy } = value ?? {};
+  if (!isObject(value)) throw away();
+  if (ok) return value;
+  const { code, message, remedy } = value;
   if (!code) throw away();
   throw new PresenceError(code, message, remedy, RETRYABLE.includes(code));
 }
@@ -59,11 +77,7 @@ export async function token(options, renew) {
   else if (typeof accessToken === "string") {
     if (renew) throw unauthorized("token_expired", "the accessToken has expired");
   } else {
-    try {
-      value = await accessToken();
-    } catch (cause) {
-      throw unavailable("the accessToken function failed", cause);
-    }
+    value = await given(options, accessToken, "the accessToken function");
     if (typeof value !== "string") throw invalid("the accessToken function gave something that is not a string");
   }
   if (!/^[!-~]+$/.test(value)) throw unauthorized("unauthorized", "the accessToken is not a token");
@@ -117,23 +131,23 @@ const defaultStorage = (key) => ({
   },
 });
 
-const makeGuest = (options, bearer) =>
-  request(options, "/v1/guests", bearer, { client_id: options.clientId, nickname: options.nickName });
+const isGuest = (value) => typeof value?.id === "string" && /^guest\.[\w-]{22,128}$/.test(value.access_token);
+
+async function makeGuest(options, bearer) {
+  const { clientId, nickName, endpoint } = options;
+  const made = await request(options, "/v1/guests", bearer, { client_id: clientId, nickname: nickName });
+  if (!isGuest(made)) throw notOurs(endpoint);
+  return made;
+}
 
 /** The stored guest, or a new one. Of several tabs and calls that find none, one makes it. */
 async function guest(options) {
   const key = `herenow:${options.clientId}@${options.endpoint}`;
   const storage = options.storageStrategy ?? defaultStorage(key);
-  const use = async (act) => {
-    try {
-      return await act();
-    } catch (cause) {
-      throw unavailable("the storageStrategy failed", cause);
-    }
-  };
+  const use = (act) => given(options, act, "the storageStrategy");
   const stored = async () => {
     const known = await use(() => storage.get());
-    if (typeof known?.access_token !== "string" || !known.access_token.startsWith("guest.")) return undefined;
+    if (!isGuest(known)) return undefined;
     const { nickName } = options;
     if (nickName === undefined || known.nickname === nickName) return known;
     const renamed = { ...known, nickname: nickName };

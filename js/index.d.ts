@@ -152,7 +152,13 @@ interface PresenceFunctions {
   removeConnectionListener(listener: ConnectionListener): Promise<void>;
 }
 
-/** Says who the page is; optional where the page comes from the server. Another identity starts anew. */
+/**
+ * Says who the page is; optional where the page comes from the server.
+ *
+ * Called again with the same identity (`clientId`, `endpoint`, `accessToken` and `storageStrategy`, functions and
+ * objects compared by reference), it gives the profile and changes nothing else. With another identity it closes
+ * the client that is there and starts anew: keep functions outside of what renders.
+ */
 export declare function init(options?: InitOptions): Promise<UserProfile>;
 
 export declare const joinPresenceChannel: PresenceFunctions["joinPresenceChannel"];

@@ -25,7 +25,7 @@ function load(wasm) {
       throw new PresenceError(
         "unavailable",
         "the wasm file of herenow could not be loaded",
-        "Check that herenow_bg.wasm is served beside the script, or give init its place with `wasm`.",
+        "Check that herenow_bg.wasm is served beside the script (or give init its place with `wasm`), and that the page's Content-Security-Policy allows 'wasm-unsafe-eval'.",
         true,
         cause,
       );

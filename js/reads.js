@@ -1,7 +1,6 @@
 // Reading who is there, with fetch. Opens no socket.
 
-import { unavailable } from "./error.js";
-import { read } from "./identity.js";
+import { isObject, notOurs, read } from "./identity.js";
 
 /** How old a list of users may be, counted from when its request began. */
 const MAX_AGE_MS = 3_000;
@@ -11,13 +10,11 @@ const PAGE_USERS = "1000";
 /** Beyond this a list says `truncated`. */
 const MAX_USERS = 10_000;
 
-const isObject = (value) => value !== null && typeof value === "object";
-
 /** An answer; `isRight` tells whether it has the form that a herenow server gives it. */
 async function ask(options, path, query, isRight) {
   const parameters = new URLSearchParams({ client_id: options.clientId, ...query });
   const answer = await read(options, `${path}?${parameters}`);
-  if (!isObject(answer) || !isRight(answer)) throw unavailable(`no herenow server answers at ${options.endpoint}`);
+  if (!isRight(answer)) throw notOurs(options.endpoint);
   return answer;
 }
 

@@ -12,7 +12,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::pack::Pack;
-use crate::socket::{ABNORMAL, Socket};
+use crate::socket::Socket;
 use crate::{bridge, problem, state};
 
 /// A client of a page: the default one, or a `PresenceClient`.
@@ -139,9 +139,7 @@ impl Client {
         let failed = opened.is_none();
         *self.socket.borrow_mut() = opened;
         if failed {
-            let reason = "this platform has no WebSocket, or does not allow this address";
-            let event = SocketEvent::Closed { code: ABNORMAL, reason: reason.into() };
-            self.session.borrow_mut().handle_socket(now(), socket, event);
+            self.session.borrow_mut().handle_socket(now(), socket, SocketEvent::Impossible);
         }
     }
 

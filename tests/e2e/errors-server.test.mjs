@@ -133,6 +133,27 @@ test("timeout: a guest that nobody issues", async () => {
   check(await failure(page, "init", { endpoint: silent.url, requestTimeout: 500 }), "timeout", true);
 });
 
+test("timeout: a function of the app's that never answers", async () => {
+  const page = await openPage(server);
+  const never = "() => new Promise(() => {})";
+  for (const options of [
+    `accessToken: ${never}`,
+    `storageStrategy: { get: ${never}, set() {} }`,
+    `storageStrategy: { get() {}, set: ${never} }`,
+  ]) {
+    for (const use of ["init()", "getPresenceChannelCount({ channel: 'c' })", "joinPresenceChannel({ channel: 'c' })"]) {
+      const error = await page.evaluate(
+        (text) => new Function(`return ${text}`)().then(() => "none", window.plainError),
+        `new herenow.PresenceClient({ requestTimeout: 500, ${options} }).${use}`,
+      );
+      // A change waits for its connection, which tries again.
+      if (use.startsWith("join")) assert.ok(["timeout", "unavailable"].includes(error.code), `${options} ${error.code}`);
+      else check(error, "timeout", true);
+    }
+  }
+  assert.equal(await call(page, "joinPresenceChannel", { channel: channelName() }), undefined, "others are not held up");
+});
+
 test("timeout: a server that stops answering, for each call that it has to answer", async () => {
   const own = await startServer();
   const page = await openPage(own, { init: { requestTimeout: 2_000 } });
@@ -214,6 +235,19 @@ test("unsupported: a server of another version", async () => {
   await openClient(page, { endpoint: fake.url, accessToken: guestToken() });
   check(await failure(page, "client.joinPresenceChannel", { channel: "c" }), "unsupported", false);
 });
+
+for (const [what, WebSocket] of [
+  ["a platform without WebSocket", "delete globalThis.WebSocket"],
+  ["a platform that forbids the address", "globalThis.WebSocket = function () { throw new DOMException('no', 'SecurityError') }"],
+]) {
+  test(`unsupported: ${what}, at once`, async () => {
+    const page = await openPage(server);
+    await page.evaluate(WebSocket);
+    check(await failure(page, "joinPresenceChannel", { channel: channelName() }), "unsupported", false);
+    check(await failure(page, "leavePresenceChannel", { channel: channelName() }), "unsupported", false);
+    assert.deepEqual(await call(page, "getPresenceChannelCount", { channel: channelName() }), { count: 0 });
+  });
+}
 
 test("unsupported: the raw upgrade without a subprotocol of ours is accepted, then closed with 4504", async () => {
   const raw = await openRaw(server, { protocol: "herenow.v9.json", hello: false });

@@ -269,3 +269,29 @@ test("a server that stands still for a while loses nobody", async () => {
   await passGrace(all, pages, told);
   assert.deepEqual(await freshUsers(patient, channel), [annId, bobId].sort());
 });
+
+test("a listener that was added twice stays when only the first adding fails", async () => {
+  const channel = channelName("network");
+  const proxy = await startProxy(patient.url);
+  const [ann, bob] = [await openPage(patient), await openPage(proxy, { init: { requestTimeout: 4_000 } })];
+  const annId = await userId(ann);
+  await userId(bob);
+  proxy.block();
+  const add = () =>
+    bob.evaluate(
+      (name) => window.herenow.addPresenceListener({ channel: name }, window.recorder).then(() => "added", ({ code }) => code),
+      channel,
+    );
+  const began = Date.now();
+  const first = add();
+  // While the first waits, and long enough after it that the second outlives it.
+  await until(() => Date.now() - began >= 2_500);
+  const second = add();
+  assert.equal(await first, "unavailable");
+  proxy.restore();
+  // A page that hears that it is online tries at once.
+  await bob.evaluate(() => dispatchEvent(new Event("online")));
+  assert.equal(await second, "added");
+  await call(ann, "joinPresenceChannel", { channel });
+  await untilEvents(bob, channel, [["join", annId]]);
+});

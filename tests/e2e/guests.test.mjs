@@ -233,7 +233,7 @@ test("storageStrategy: a profile that is stored is used without asking the serve
 
 test("storageStrategy: what is not a profile is replaced by a new guest", async () => {
   const page = await openPage(server);
-  for (const stored of [undefined, null, 5, "text", {}, { access_token: 5 }, { access_token: "a.b.c" }]) {
+  for (const stored of [undefined, null, 5, "text", {}, { access_token: 5 }, { access_token: "a.b.c" }, { id: "me", access_token: "guest.short" }]) {
     const made = await page.evaluate(async (value) => {
       const kept = [];
       const strategy = { get: () => kept[0] ?? value, set: (profile) => void kept.push(profile) };
@@ -301,7 +301,7 @@ test("what somebody else left in localStorage under our key is replaced", async 
   const page = await openPage(server);
   await call(page, "init");
   const key = await page.evaluate(() => Object.keys(localStorage)[0]);
-  for (const junk of ["not JSON", "null", "5", "[]", '{"access_token":"x"}']) {
+  for (const junk of ["not JSON", "null", "5", "[]", '{"access_token":"x"}', '{"id":"me","access_token":"guest.no token"}']) {
     await page.evaluate(([name, value]) => localStorage.setItem(name, value), [key, junk]);
     await page.reload();
     await ready(page);

@@ -43,7 +43,7 @@ for (const [what, channel] of Object.entries(NAMES)) {
     assert.deepEqual(await call(page, "getPresenceChannelUsers", { channel }), {
       channelUsers: [{ userProfileId: id, attributes: { mood: "happy" } }],
     });
-    // Within a tick an update that a departure follows is not told.
+    // Each is told alone, so that the order is known.
     await observer.waitForFunction(() => window.events.length === 2);
     await call(page, "leavePresenceChannel", { channel });
     await observer.waitForFunction(() => window.events.length === 3);

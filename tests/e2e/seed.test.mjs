@@ -134,8 +134,6 @@ test("getPresenceChannelUsers", async () => {
 
 test("addPresenceListener and removePresenceListener", async () => {
   const { page } = await openSeedPage();
-  const sockets = [];
-  page.on("websocket", (socket) => sockets.push(socket));
   await run(page, LISTENERS);
   // A later call of the page is answered after both.
   await own(page, `sdk.removePresenceListener({ channel: "${channel}" }, () => {})`);

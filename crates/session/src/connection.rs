@@ -155,9 +155,11 @@ impl Session {
     /// Waits for the next attempt, at least so long.
     pub(crate) fn retry(&mut self, now: Millis, reason: Cow<'static, str>, at_least_ms: u64) {
         let cap = MAX_BACKOFF_MS.min(self.grace_ms / 2);
-        let longest = BACKOFF_MS.saturating_mul(1 << self.failures.min(16));
         // The first attempt is always jittered: a server that restarts is not to be stormed.
-        let longest = if self.failures == 0 { BACKOFF_MS } else { longest.min(cap) };
+        let longest = match self.failures {
+            0 => BACKOFF_MS,
+            more => (BACKOFF_MS << (more - 1).min(16)).min(cap),
+        };
         self.failures = self.failures.saturating_add(1);
         let mut until = now.after(self.random.below(longest + 1).max(at_least_ms));
         if let Some(going) = self.timers.get(Timer::GoingAway) {
@@ -236,6 +238,13 @@ const fn refusal(code: Code) -> &'static str {
         Code::Forbidden => "the server does not allow this page or this user",
         Code::LimitReached => "the user has as many sessions as the server allows",
         Code::Unsupported => "the server does not speak this version of the protocol",
-        _ => "the server ended the connection for good",
+        Code::InvalidArgument
+        | Code::NotJoined
+        | Code::RateLimited
+        | Code::TooLarge
+        | Code::Timeout
+        | Code::Unavailable
+        | Code::Closed
+        | Code::Internal => "the server ended the connection for good",
     }
 }

@@ -111,6 +111,8 @@ pub enum SocketEvent {
         /// The close reason.
         reason: String,
     },
+    /// The platform has no sockets, or does not allow one to this address.
+    Impossible,
 }
 
 /// What happened to the page.

@@ -1,6 +1,6 @@
 //! The session: its public face and its state. What it does stands in the files beside, by subject.
 
-use herenow_protocol::{Limits, ServerFrame, SessionSecret};
+use herenow_protocol::{Code, Limits, ServerFrame, SessionSecret};
 
 use crate::channel::Channels;
 use crate::outbox::Outbox;
@@ -113,6 +113,10 @@ impl Session {
         match event {
             SocketEvent::Opened => self.opened(now, socket),
             SocketEvent::Closed { code, reason } => self.closed(now, code, reason),
+            SocketEvent::Impossible => {
+                let why = "this platform has no WebSocket, or does not allow this address";
+                self.end(Problem::new(Code::Unsupported, why), State::Failed);
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! Every rule that is broken on purpose is caught. With `--features breaks`, and better with `--release`.
+//! Every rule that is broken on purpose is caught. With `--features breaks`; `npm test -- sim` runs it.
 #![cfg(feature = "breaks")]
 #![allow(clippy::panic, reason = "a test")]
 

@@ -15,7 +15,7 @@ const SEEDS: &[(&str, Profile, u64)] = &[
     // A withdrawn join was carried out late, and the next leave resolved without it.
     ("forget-unclear", Profile::Hell, 133),
     // A token that expired while nobody was reached ended the client for good.
-    ("trust-old-tokens", Profile::Rough, 40),
+    ("trust-old-tokens", Profile::Rough, 49),
 ];
 
 #[test]
