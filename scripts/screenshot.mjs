@@ -33,7 +33,7 @@ async function take(url, browser) {
   await enter(page, 2, "Grace", "calm");
   await page.getByTestId("pane-1").locator('[data-testid="members"] li', { hasText: "Grace" }).waitFor();
   mkdirSync(dirname(file), { recursive: true });
-  await page.screenshot({ path: file });
+  await page.screenshot({ path: file, animations: "disabled" });
 }
 
 await main(async () => {

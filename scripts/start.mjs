@@ -19,6 +19,7 @@ function flag(args, name) {
   const joined = args.find((arg) => arg.startsWith(`${name}=`));
   if (joined) return joined.slice(name.length + 1);
   const index = args.indexOf(name);
+  if (index >= 0 && args[index + 1] === undefined) throw new Failure(`${name} has no value`, `Write ${name} VALUE.`);
   return index < 0 ? undefined : args[index + 1];
 }
 
@@ -55,7 +56,9 @@ function checkAddress(address) {
 
 async function serve(args) {
   const server = await startServer({ args, onLog: (text) => process.stderr.write(text) });
-  console.log(`\nherenow is ready: ${server.url}`);
+  const { url } = server;
+  const here = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:");
+  console.log(`\nherenow is ready: ${here}${here === url ? "" : ", and at this machine's address for others"}`);
   console.log("Open it in two windows. Ctrl-C stops it.");
   let asked = 0;
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {

@@ -70,6 +70,8 @@ const E2E = {
 const STEPS = {
   // The root crate's tests run in the browser only.
   rust: { run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
+  // All seeds that failed once, and that each rule which is broken on purpose is caught.
+  sim: { run: (args) => show("cargo", ["test", "--package", "sim", "--profile", "simulation", "--features", "breaks", ...args]) },
   types: { run: (args) => show("tsc", ["--project", at("tests", "types"), ...args]) },
   protocol: { needs: ["build"], run: (args) => nodeTests("tests/protocol", args) },
   packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },

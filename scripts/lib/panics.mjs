@@ -9,6 +9,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 
 import { Failure, main } from "./failure.mjs";
+import { isMain } from "./is-main.mjs";
 import { CODE, DATA, EXPORTS, exports, functionNames, IMPORTS, importedFunctions, number, Reader, rebuilt, sections } from "./wasm-file.mjs";
 
 /** The function of `src/lib.rs` that tells JavaScript of a panic: without parameters or result. */
@@ -71,7 +72,9 @@ export function withoutPanicText(wasm) {
   });
 }
 
-await main(() => {
-  const [from, to] = process.argv.slice(2);
-  writeFileSync(to, withoutPanicText(readFileSync(from)));
-});
+if (isMain(import.meta)) {
+  await main(() => {
+    const [from, to] = process.argv.slice(2);
+    writeFileSync(to, withoutPanicText(readFileSync(from)));
+  });
+}

@@ -1,5 +1,5 @@
 // wasm-bindgen gives every function that crosses between the wasm and its glue a name with a hash. Nobody reads them, and
-// hashes don't compress: they are some 4 KB of what a page loads. This gives them names of one or two letters.
+// hashes don't compress: they are more than 1 KB of what a page loads. This gives them names of one or two letters.
 
 import { EXPORTS, exports, IMPORTS, imports, name, number, rebuilt } from "./wasm-file.mjs";
 

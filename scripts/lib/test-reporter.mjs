@@ -26,7 +26,9 @@ function eventOf(type, { skip, message, details }, test) {
     case "test:dequeue":
       return { kind: "start", test };
     case "test:pass":
-      return details.type === "suite" || LEFT_OUT.test(skip) ? undefined : { kind: "pass", test, ms };
+      if (details.type === "suite" || LEFT_OUT.test(skip)) return undefined;
+      // Nothing is skipped here: a test that is shows nothing.
+      return skip === undefined ? { kind: "pass", test, ms } : { kind: "fail", test, ms, text: "the test was skipped" };
     case "test:fail": {
       // A suite fails with its tests, which have been told.
       const { failureType, cause } = details.error;

@@ -44,6 +44,11 @@ test("the tarball holds the package and its papers, and nothing else", () => {
   assert.deepEqual([...shipped].sort(), [...papers, ...code]);
 });
 
+test("the wasm names no source file, and so no folder of the machine that built it", () => {
+  const text = readFileSync(join(installed, "pkg", "herenow_bg.wasm"), "latin1");
+  assert.deepEqual(text.match(/[\w./-]*\.rs\b/g), null);
+});
+
 test("the package depends on nothing", () => {
   for (const kind of ["dependencies", "peerDependencies", "optionalDependencies"]) {
     assert.deepEqual(Object.keys(manifest[kind] ?? {}), [], kind);
