@@ -88,7 +88,7 @@ pub async fn run(
         listener,
         router(Arc::clone(&app)),
         app.config.ping_interval * 2,
-        LAST_ANSWERS.min(app.config.drain / LAST_PART),
+        at_the_end(LAST_ANSWERS, app.config.drain),
         // Dropping the sender ends it too.
         async { drop(ending.await) },
     ));
@@ -104,10 +104,15 @@ pub async fn run(
     outcome
 }
 
+/// How much of the time for draining something at its end may take.
+fn at_the_end(at_most: Duration, drain: Duration) -> Duration {
+    at_most.min(drain / LAST_PART)
+}
+
 async fn drain(app: &App, registry: &mut JoinHandle<()>) -> Result<(), RunError> {
-    let last_words = LAST_WORDS.min(app.config.drain / LAST_PART);
-    let last_answers = LAST_ANSWERS.min(app.config.drain / LAST_PART);
-    let over = app.config.drain - last_words - last_answers;
+    let drain = app.config.drain;
+    let last_words = at_the_end(LAST_WORDS, drain);
+    let over = drain - last_words - at_the_end(LAST_ANSWERS, drain);
     app.lifecycle.drain();
     app.actor.send(Command::Shutdown { over_ms: millis(over) }).await.map_err(|_| RunError::Registry)?;
     tokio::select! {

@@ -22,7 +22,11 @@ pub(crate) fn serve(
 fn finish(mut response: Response) -> Response {
     let status = response.status();
     // A file that cannot be opened is as good as none: its name may be too long for the disk.
-    if status == StatusCode::NOT_FOUND || status.is_server_error() {
+    let is_unreadable = status.is_server_error();
+    if is_unreadable {
+        tracing::debug!("a file of --www could not be read");
+    }
+    if status == StatusCode::NOT_FOUND || is_unreadable {
         response = (
             StatusCode::NOT_FOUND,
             [(CONTENT_TYPE, "text/plain; charset=utf-8")],
