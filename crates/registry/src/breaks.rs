@@ -46,6 +46,16 @@ pub enum Break {
     SparesNobody,
     /// While the node stops, lost sessions time out.
     TimesOutStopping,
+    /// A lease that has ended is good.
+    RenewsEnded,
+    /// A batch that is repeated is applied again.
+    AppliesTwice,
+    /// What a node has left behind is swept as soon as its lease ends.
+    SweepsAtOnce,
+    /// A node whose lease ended asserts sessions of which it has heard nothing since.
+    AssertsUnheard,
+    /// What a node has left behind is never swept.
+    SweepsNobody,
 }
 
 thread_local! {

@@ -35,6 +35,8 @@ pub struct Config {
     pub goodbye_linger_ms: u64,
     /// Milliseconds of silence before a connection is asked whether it lives.
     pub ping_interval_ms: u64,
+    /// Milliseconds for which a node that shares a store holds what is its own without renewing it.
+    pub node_lease_ms: u64,
     /// The limits told in `welcome`. Numbers of channels and the rate are taken from here; names and attributes are
     /// checked against the constants of the protocol.
     pub limits: Limits,
@@ -48,6 +50,7 @@ impl Default for Config {
             grace_ms: 10_000,
             goodbye_linger_ms: 2_000,
             ping_interval_ms: 10_000,
+            node_lease_ms: 10_000,
             limits: Limits::default(),
         }
     }

@@ -21,15 +21,17 @@ macro_rules! broken {
 
 #[cfg(feature = "breaks")]
 pub mod breaks;
+mod changes;
 mod config;
 mod fanout;
 mod names;
 mod outbox;
 mod output;
+mod port;
 mod random;
 mod registry;
 mod sessions;
-mod store;
+pub mod store;
 mod timers;
 
 pub use config::{Config, ConnectionId, Identity, Millis};

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 /// A channel of one application. Cloning shares it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Channel(Arc<Name>);
+pub struct Channel(Arc<Name>);
 
 /// A user of one application. Cloning shares it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct User(Arc<Name>);
+pub struct User(Arc<Name>);
 
 #[derive(Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Name {
@@ -17,25 +17,40 @@ struct Name {
 }
 
 impl Channel {
-    pub(crate) fn new(application: Arc<str>, name: &str) -> Self {
+    /// A channel of an application.
+    pub fn new(application: Arc<str>, name: &str) -> Self {
         Self(Arc::new(Name { application, text: name.into() }))
     }
 
-    pub(crate) fn name(&self) -> &str {
+    /// Its name.
+    pub fn name(&self) -> &str {
         &self.0.text
+    }
+
+    /// Its application.
+    pub fn application(&self) -> &str {
+        &self.0.application
+    }
+
+    /// A user of this channel's application.
+    pub(crate) fn user(&self, id: &str) -> User {
+        User(Arc::new(Name { application: Arc::clone(&self.0.application), text: id.into() }))
     }
 }
 
 impl User {
-    pub(crate) fn new(application: &str, id: &str) -> Self {
+    /// A user of an application.
+    pub fn new(application: &str, id: &str) -> Self {
         Self(Arc::new(Name { application: application.into(), text: id.into() }))
     }
 
-    pub(crate) fn application(&self) -> &str {
+    /// The application.
+    pub fn application(&self) -> &str {
         &self.0.application
     }
 
-    pub(crate) fn id(&self) -> &str {
+    /// The user's id.
+    pub fn id(&self) -> &str {
         &self.0.text
     }
 

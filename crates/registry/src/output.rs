@@ -4,6 +4,7 @@ use bytes::Bytes;
 use herenow_protocol::{CloseCode, Member};
 
 use crate::ConnectionId;
+use crate::store::Request;
 
 /// Something for the driver to do, in this order.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +16,9 @@ pub enum Output {
         /// The frame, in the connection's encoding.
         frame: Bytes,
     },
+    /// Ask the shared store, then call [`Registry::handle_store`](crate::Registry::handle_store) with what it answers, or
+    /// [`Registry::handle_store_failure`](crate::Registry::handle_store_failure). Only from a registry that shares one.
+    Ask(Request),
     /// Send a WebSocket ping.
     Ping {
         /// To whom.

@@ -253,6 +253,8 @@ impl Turns {
                         batch.frames.push(frame);
                     }
                 }
+                // Only a registry that shares a store asks one.
+                Output::Ask(_) => {}
                 Output::Ping { connection } => {
                     if let Some(batch) = self.touch(connection) {
                         batch.ping = true;

@@ -100,7 +100,8 @@ impl World {
     fn listed(&self, channel: usize) -> Roster {
         let Some(registry) = &self.nodes[0].registry else { return Roster::new() };
         let page = registry.users(Millis(self.now), "default", CHANNELS[channel], None, 100);
-        page.users.into_iter().map(|member| (member.user, member.attributes)).collect()
+        let users = page.map(|page| page.users).unwrap_or_default();
+        users.into_iter().map(|member| (member.user, member.attributes)).collect()
     }
 
     /// Long after the last trouble the server holds what the app wants.

@@ -122,6 +122,7 @@ impl World {
                         touched.push(connection.0);
                     }
                 }
+                Output::Ask(_) => {}
                 Output::Ping { connection } => {
                     if let Some(link) = self.links.get_mut(&connection.0) {
                         link.waiting.push_back(Waiting::Ping);
@@ -174,7 +175,7 @@ impl World {
         let Some(registry) = &self.nodes[node].registry else { return };
         let mut outcome = Ok(());
         for (channel, name) in CHANNELS.iter().enumerate() {
-            let page = registry.users(Millis(self.now), "default", name, None, 100);
+            let Some(page) = registry.users(Millis(self.now), "default", name, None, 100) else { return };
             for user in 0..USERS {
                 let listed = page.users.iter().find(|member| user_number(&member.user) == Some(user));
                 let compared =

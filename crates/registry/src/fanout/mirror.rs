@@ -23,12 +23,29 @@ const PIECE_BYTES: usize = 32 * 1024;
 /// While the store settles, a snapshot is shared for this long, so that `settles_in_ms` is not far from true.
 const UNSETTLED_SHARE_MS: u64 = 50;
 
-/// What of the store and the time goes into snapshots.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moment {
-    pub(crate) now: Millis,
+/// Transitions that may come while the roster is loaded; beyond it only a roster that has them is of use.
+const MAX_EARLY: usize = 4_096;
+
+/// A roster as the store has it.
+#[derive(Debug)]
+pub(crate) struct Loaded {
     pub(crate) epoch: Epoch,
-    pub(crate) settles_in_ms: u64,
+    /// The channel's last transition.
+    pub(crate) seq: u64,
+    /// The last transition of the store when it was read.
+    pub(crate) read_at: u64,
+    pub(crate) members: BTreeMap<Arc<str>, Attributes>,
+    /// When the store has settled.
+    pub(crate) settles_at: Millis,
+}
+
+/// A roster that was asked for.
+#[derive(Debug)]
+struct Loading {
+    /// What the node had read of the log then: an older roster is of no use.
+    asked_at: u64,
+    /// What has happened since.
+    early: Vec<(u64, Transition)>,
 }
 
 /// A value for each encoding in use.
@@ -62,6 +79,12 @@ struct Piece {
 #[derive(Debug)]
 pub(super) struct Mirror {
     channel: Channel,
+    /// None once the roster is there.
+    loading: Option<Loading>,
+    epoch: Epoch,
+    settles_at: Millis,
+    /// Transitions up to here are in the roster as it was loaded.
+    read_at: u64,
     members: BTreeMap<Arc<str>, Attributes>,
     /// The last transition that observers were told.
     flushed_seq: u64,
@@ -83,14 +106,19 @@ pub(super) struct Mirror {
 }
 
 impl Mirror {
-    pub(super) fn new(channel: Channel, seq: u64, members: BTreeMap<Arc<str>, Attributes>) -> Self {
+    /// A mirror without its roster, for a node that has read the log up to `asked_at`.
+    pub(super) fn new(channel: Channel, asked_at: u64) -> Self {
         Self {
             channel,
-            members,
-            flushed_seq: seq,
+            loading: Some(Loading { asked_at, early: Vec::new() }),
+            epoch: Epoch(0),
+            settles_at: Millis(0),
+            read_at: 0,
+            members: BTreeMap::new(),
+            flushed_seq: 0,
             pending: Pending::default(),
-            seq,
-            log: Log::after_seq(seq),
+            seq: 0,
+            log: Log::after_seq(0),
             flushed_slot: None,
             scheduled: false,
             idle: None,
@@ -98,6 +126,10 @@ impl Mirror {
             pages: PerEncoding::none(),
             piece: PerEncoding::none(),
         }
+    }
+
+    pub(super) const fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
     }
 
     pub(super) fn is_observed(&self) -> bool {
@@ -116,8 +148,68 @@ impl Mirror {
         self.observers.remove(&connection)
     }
 
+    pub(super) const fn is_loading(&self) -> bool {
+        self.loading.is_some()
+    }
+
+    /// The roster has to be loaded again: what is known of it is not sure to be true.
+    pub(super) fn reload(&mut self, asked_at: u64) {
+        self.loading = Some(Loading { asked_at, early: Vec::new() });
+        self.pending = Pending::default();
+    }
+
+    /// Takes the roster in. Gives back the connections that wait for it; `None` if it is of no use, and another must be
+    /// asked for.
+    pub(super) fn load(&mut self, loaded: Loaded) -> Option<Vec<ConnectionId>> {
+        let Some(loading) = &mut self.loading else { return Some(Vec::new()) };
+        if loaded.read_at < loading.asked_at {
+            return None;
+        }
+        let early = std::mem::take(&mut loading.early);
+        self.loading = None;
+        let went_on = self.epoch == loaded.epoch;
+        for observer in self.observers.values_mut() {
+            observer.phase = match observer.phase {
+                Phase::Unknown { from: Some(from) } if from.epoch == loaded.epoch => {
+                    Phase::Behind { at_seq: from.seq, say: true }
+                }
+                Phase::Live if went_on => Phase::Behind { at_seq: self.flushed_seq, say: false },
+                Phase::Behind { at_seq, say } if went_on => Phase::Behind { at_seq, say },
+                Phase::Unknown { .. }
+                | Phase::Live
+                | Phase::Behind { .. }
+                | Phase::Wanting
+                | Phase::Paging { .. } => Phase::Wanting,
+            };
+        }
+        self.epoch = loaded.epoch;
+        self.settles_at = loaded.settles_at;
+        self.read_at = loaded.read_at;
+        self.members = loaded.members;
+        self.seq = loaded.seq;
+        self.flushed_seq = loaded.seq;
+        self.log = Log::after_seq(loaded.seq);
+        self.pages = PerEncoding::none();
+        self.piece = PerEncoding::none();
+        for (seq, transition) in early {
+            self.record(seq, transition);
+        }
+        Some(self.observers.keys().copied().collect())
+    }
+
     /// Takes a transition in. Whether so much waits that it must be flushed now.
     pub(super) fn record(&mut self, seq: u64, transition: Transition) -> bool {
+        if let Some(loading) = &mut self.loading {
+            loading.early.push((seq, transition));
+            if loading.early.len() > MAX_EARLY {
+                loading.early.clear();
+                loading.asked_at = seq;
+            }
+            return false;
+        }
+        if seq <= self.read_at {
+            return false;
+        }
         match &transition {
             Transition::Join { user } => {
                 self.members.insert(user.as_str().into(), Attributes::new());
@@ -140,7 +232,7 @@ impl Mirror {
     /// a flush.
     pub(super) fn flush(&mut self, slot: u64, outboxes: &mut Outboxes) -> Vec<ConnectionId> {
         self.scheduled = false;
-        if self.pending.is_empty() {
+        if self.pending.is_empty() || self.is_loading() {
             return Vec::new();
         }
         self.flushed_slot = Some(slot);
@@ -179,7 +271,7 @@ impl Mirror {
     /// Keeps the answer to a change of the channel until its observer `connection` has been told of it: who reads after
     /// the answer must find the change. Gives back an answer that need not wait.
     pub(super) fn hold(&mut self, connection: ConnectionId, answer: ServerFrame) -> Option<ServerFrame> {
-        let told = self.pending.is_empty();
+        let told = self.pending.is_empty() && !self.is_loading();
         match self.observers.get_mut(&connection) {
             Some(observer) if !told || !matches!(observer.phase, Phase::Live) => observer.hold(answer),
             Some(_) | None => Some(answer),
@@ -187,18 +279,30 @@ impl Mirror {
     }
 
     /// Brings an observer a step nearer to being live.
-    pub(super) fn step(&mut self, moment: Moment, connection: ConnectionId, outboxes: &mut Outboxes) -> Step {
+    pub(super) fn step(&mut self, now: Millis, connection: ConnectionId, outboxes: &mut Outboxes) -> Step {
+        let is_loading = self.is_loading();
         let Some(observer) = self.observers.get_mut(&connection) else { return Step::Done };
         let encoding = observer.encoding;
         let asks_early = observer.is_asking() && !self.pending.is_empty();
+        if is_loading {
+            // Whoever observes is looked at when the roster is there.
+            return Step::Done;
+        }
         match &mut observer.phase {
             Phase::Live => Step::Done,
+            Phase::Unknown { from } => {
+                observer.phase = match *from {
+                    Some(from) if from.epoch == self.epoch => Phase::Behind { at_seq: from.seq, say: true },
+                    Some(_) | None => Phase::Wanting,
+                };
+                Step::Moved
+            }
             Phase::Wanting if !self.pending.is_empty() && !broken!(SnapshotsUnflushed) => {
                 observer.waits = true;
                 Step::Waits
             }
             Phase::Wanting => {
-                let pages = self.shared_pages(moment, encoding);
+                let pages = self.shared_pages(now, encoding);
                 self.become_phase(connection, Phase::Paging { pages, next: 0 });
                 Step::Moved
             }
@@ -253,20 +357,20 @@ impl Mirror {
     }
 
     /// The snapshot at this sequence, encoded at most once. Nothing is pending.
-    fn shared_pages(&mut self, moment: Moment, encoding: Encoding) -> Arc<Pages> {
+    fn shared_pages(&mut self, now: Millis, encoding: Encoding) -> Arc<Pages> {
         let cached = self.pages.of(encoding);
         if let Some(pages) = cached
-            && (!pages.unsettled || moment.now.since(pages.made_at) < UNSETTLED_SHARE_MS)
+            && (!pages.unsettled || now.since(pages.made_at) < UNSETTLED_SHARE_MS)
         {
             return Arc::clone(pages);
         }
         let head = Head {
             channel: &self.channel,
-            epoch: moment.epoch,
+            epoch: self.epoch,
             seq: self.flushed_seq,
-            settles_in_ms: moment.settles_in_ms,
+            settles_in_ms: self.settles_at.since(now),
         };
-        let pages = Arc::new(Pages::encode(moment.now, &head, &self.members, encoding));
+        let pages = Arc::new(Pages::encode(now, &head, &self.members, encoding));
         *cached = Some(Arc::clone(&pages));
         pages
     }

@@ -13,13 +13,13 @@ use herenow_protocol::{Code, FrameId, Position, Refusal, ServerFrame};
 
 use crate::names::Channel;
 use crate::outbox::Outboxes;
-use crate::store::{MemoryStore, Sequenced};
+use crate::store::Sequenced;
 use crate::{Config, ConnectionId, Millis};
 use mirror::Mirror;
-use observer::{Observer, Phase, Step};
+use observer::{Observer, Step};
 use schedule::Schedule;
 
-pub(crate) use mirror::Moment;
+pub(crate) use mirror::Loaded;
 
 /// Mirrors kept though nobody observes; beyond it the one unobserved for longest goes before its grace is over.
 const MAX_IDLE: usize = 10_000;
@@ -34,6 +34,8 @@ pub(crate) struct Fanout {
     schedule: Schedule,
     /// Readers whose turns should be looked at, each once.
     awake: Vec<ConnectionId>,
+    /// Channels whose rosters have to be asked for; at most one for each mirror is on its way.
+    wanted: Vec<Channel>,
     /// Mirrors that nobody observes and when they go, oldest first.
     idle: BTreeMap<u64, (Millis, Channel)>,
     last_idle: u64,
@@ -58,26 +60,24 @@ impl Fanout {
             readers: HashMap::new(),
             schedule: Schedule::new(config.tick_ms),
             awake: Vec::new(),
+            wanted: Vec::new(),
             idle: BTreeMap::new(),
             last_idle: 0,
         }
     }
 
     /// Begins to tell `connection` about `channel`, or begins again. The request `id` is answered when it is live.
+    /// `read_seq` is what the node has read of the log of the channel.
     pub(crate) fn observe(
         &mut self,
         connection: ConnectionId,
         channel: Channel,
         from: Option<Position>,
         id: FrameId,
-        store: &MemoryStore,
+        read_seq: u64,
         outboxes: &Outboxes,
     ) -> Result<(), Refusal> {
         let Some(encoding) = outboxes.encoding(connection) else { return Ok(()) };
-        let phase = match from {
-            Some(from) if from.epoch == store.epoch() => Phase::Behind { at_seq: from.seq, say: true },
-            Some(_) | None => Phase::Wanting,
-        };
         let reader = self.readers.entry(connection).or_default();
         if !reader.observing.contains(&channel) {
             if reader.observing.len() >= self.max_observed {
@@ -87,8 +87,8 @@ impl Fanout {
             reader.observing.push(channel.clone());
         }
         let mirror = self.mirrors.entry(channel.clone()).or_insert_with(|| {
-            let (seq, members) = store.roster(&channel);
-            Mirror::new(channel.clone(), seq, members)
+            self.wanted.push(channel.clone());
+            Mirror::new(channel.clone(), read_seq)
         });
         if let Some(idle) = mirror.idle.take() {
             self.idle.remove(&idle);
@@ -96,7 +96,7 @@ impl Fanout {
         if mirror.observer_mut(connection).is_none() {
             mirror.insert_observer(connection, Observer::new(encoding));
         }
-        if mirror.observer_mut(connection).is_some_and(|observer| !observer.ask(id, phase)) {
+        if mirror.observer_mut(connection).is_some_and(|observer| !observer.ask(id, from)) {
             let message = "too many requests to observe the channel are not answered yet";
             return Err(Refusal { code: Code::RateLimited, message });
         }
@@ -182,6 +182,45 @@ impl Fanout {
         }
     }
 
+    /// Takes the channels whose rosters have to be asked for.
+    pub(crate) fn take_wanted(&mut self) -> Vec<Channel> {
+        std::mem::take(&mut self.wanted)
+    }
+
+    /// Takes a roster in. Whoever asked for something else meanwhile does not need it.
+    pub(crate) fn load(&mut self, now: Millis, channel: &Channel, loaded: Loaded) {
+        let Some(mirror) = self.mirrors.get_mut(channel) else { return };
+        let Some(waiting) = mirror.load(loaded) else {
+            self.wanted.push(channel.clone());
+            return;
+        };
+        if mirror.has_pending() && !mirror.scheduled {
+            mirror.scheduled = true;
+            self.schedule.plan(now, mirror.flushed_slot, channel.clone());
+        }
+        for connection in waiting {
+            self.take_turn(connection, channel.clone());
+        }
+    }
+
+    /// The log was lost track of: asks for the rosters of some channels again.
+    pub(crate) fn reload(&mut self, read_seq: u64, affected: impl Fn(&Channel) -> bool) {
+        let mut channels: Vec<_> = self.mirrors.keys().filter(|channel| affected(channel)).cloned().collect();
+        // In an order that does not depend on how they are hashed.
+        channels.sort_unstable();
+        for channel in channels {
+            if let Some(mirror) = self.mirrors.get_mut(&channel) {
+                mirror.reload(read_seq);
+                self.wanted.push(channel);
+            }
+        }
+    }
+
+    /// Whether `connection` observes `channel`.
+    pub(crate) fn observes(&self, connection: ConnectionId, channel: &Channel) -> bool {
+        self.readers.get(&connection).is_some_and(|reader| reader.observing.contains(channel))
+    }
+
     fn flush(&mut self, now: Millis, channel: &Channel, outboxes: &mut Outboxes) {
         let Some(mirror) = self.mirrors.get_mut(channel) else { return };
         let to_pump = mirror.flush(self.schedule.slot(now), outboxes);
@@ -210,19 +249,19 @@ impl Fanout {
     }
 
     /// Flushes what is due, then catches up who has room. Gives back the connections that it looked at.
-    pub(crate) fn work(&mut self, moment: Moment, outboxes: &mut Outboxes) -> Vec<ConnectionId> {
-        for channel in self.schedule.take_due(moment.now) {
-            self.flush(moment.now, &channel, outboxes);
+    pub(crate) fn work(&mut self, now: Millis, outboxes: &mut Outboxes) -> Vec<ConnectionId> {
+        for channel in self.schedule.take_due(now) {
+            self.flush(now, &channel, outboxes);
         }
         let awake = std::mem::take(&mut self.awake);
         for connection in &awake {
-            self.pump(moment, *connection, outboxes);
+            self.pump(now, *connection, outboxes);
         }
         awake
     }
 
     /// Takes the turns of one connection for as long as it has room.
-    fn pump(&mut self, moment: Moment, connection: ConnectionId, outboxes: &mut Outboxes) {
+    fn pump(&mut self, now: Millis, connection: ConnectionId, outboxes: &mut Outboxes) {
         let Some(reader) = self.readers.get_mut(&connection) else { return };
         reader.awake = false;
         let mut turn = 0;
@@ -234,7 +273,7 @@ impl Fanout {
                 break;
             }
             let mirror = self.mirrors.get_mut(channel);
-            match mirror.map_or(Step::Done, |mirror| mirror.step(moment, connection, outboxes)) {
+            match mirror.map_or(Step::Done, |mirror| mirror.step(now, connection, outboxes)) {
                 Step::Done => {
                     reader.turns.remove(turn);
                 }
@@ -243,7 +282,7 @@ impl Fanout {
                 Step::Waits => turn += 1,
             }
         }
-        outboxes.note_blocked(moment.now, connection, blocked, progressed);
+        outboxes.note_blocked(now, connection, blocked, progressed);
     }
 
     /// When [`Fanout::work`] or [`Fanout::handle_timeout`] has something to do next.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use herenow_protocol::{Encoding, FrameId, ServerFrame};
+use herenow_protocol::{Encoding, FrameId, Position, ServerFrame};
 
 use super::snapshot::Pages;
 use crate::ConnectionId;
@@ -16,6 +16,11 @@ const MAX_HELD: usize = 256;
 /// How far an observer has been told.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// It asked while the roster was being loaded.
+    Unknown {
+        /// What it knows.
+        from: Option<Position>,
+    },
     /// It has been told all that was flushed.
     Live,
     /// It must have all after this sequence.
@@ -68,12 +73,12 @@ impl Observer {
 
     /// Takes a request on. False if too many are unanswered.
     #[must_use]
-    pub(super) fn ask(&mut self, id: FrameId, phase: Phase) -> bool {
+    pub(super) fn ask(&mut self, id: FrameId, from: Option<Position>) -> bool {
         if self.asking.len() >= MAX_ASKING {
             return false;
         }
         self.asking.push(id);
-        self.phase = phase;
+        self.phase = Phase::Unknown { from };
         true
     }
 

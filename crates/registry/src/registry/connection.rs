@@ -3,6 +3,7 @@
 use herenow_protocol::{CloseCode, SLOW_READER_MS, ServerFrame};
 
 use super::Registry;
+use super::greeting::Greeting;
 use crate::sessions::{Detached, SessionId};
 use crate::timers::Timer;
 use crate::{ConnectionId, Millis};
@@ -16,6 +17,8 @@ const PARTED_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) stage: Stage,
+    /// Its welcome waits for the store.
+    pub(super) greeting: Option<Box<Greeting>>,
     heard_at: Millis,
     unanswered: u32,
 }
@@ -31,7 +34,7 @@ pub(super) enum Stage {
 
 impl Connection {
     pub(super) const fn new(now: Millis, session: SessionId) -> Self {
-        Self { stage: Stage::Greeted(session), heard_at: now, unanswered: 0 }
+        Self { stage: Stage::Greeted(session), greeting: None, heard_at: now, unanswered: 0 }
     }
 
     /// When to look after it next: pings go out after one interval of silence and after one and a half, and after
@@ -59,6 +62,9 @@ impl Registry {
         if let Some(known) = self.connections.get_mut(&connection) {
             known.heard_at = now;
             known.unanswered = 0;
+            if let Stage::Greeted(session) = known.stage {
+                self.trust(session);
+            }
         }
     }
 
@@ -109,7 +115,7 @@ impl Registry {
     /// The page says goodbye: the session lingers, and the socket has nothing more to say or to be told.
     pub(super) fn part(&mut self, now: Millis, connection: ConnectionId, session: SessionId) {
         let ops = self.sessions.part(now, session);
-        self.apply(now, ops);
+        self.submit(session, ops);
         self.await_session(now, session, Detached::Parted);
         self.fanout.forget(now, connection);
         for timer in Timer::of_connection(connection) {
@@ -145,6 +151,7 @@ impl Registry {
         match known.stage {
             Stage::Greeted(session) => {
                 if self.sessions.lose(now, session, connection) {
+                    self.give_up(session);
                     self.await_session(now, session, Detached::Lost);
                 }
             }

@@ -1,14 +1,15 @@
 //! The frames of a greeted socket.
 
 use herenow_protocol::{
-    ClientFrame, CloseCode, Code, Decoded, FrameId, Position, Refusal, ServerFrame, validate_channel,
+    Attributes, ClientFrame, CloseCode, Code, Decoded, FrameId, Position, Refusal, ServerFrame,
+    validate_channel,
 };
 
 use super::Registry;
 use super::connection::Stage;
-use crate::names::Channel;
-use crate::sessions::{NOT_JOINED, SessionId};
-use crate::store::{Effect, Op};
+use super::greeting::Early;
+use crate::changes::Waiter;
+use crate::sessions::SessionId;
 use crate::{ConnectionId, Millis};
 
 /// A client that asks to observe one channel too often at once may try again after this.
@@ -28,7 +29,13 @@ impl Registry {
     ) {
         for frame in frames {
             match self.stage(connection) {
-                Some(Stage::Greeted(session)) => self.frame(now, connection, session, frame),
+                Some(Stage::Greeted(_)) if self.is_greeting(connection) => {
+                    self.keep_early(now, connection, Early::Frame(frame));
+                }
+                Some(Stage::Greeted(session)) => {
+                    self.frame(now, connection, session, frame);
+                    self.settle(now);
+                }
                 Some(Stage::Parted) | None => return,
             }
         }
@@ -66,14 +73,15 @@ impl Registry {
             ClientFrame::Token { .. } => {}
             ClientFrame::Join { id, channel } => {
                 if self.admit(now, connection, session, Some(id)).is_some() {
-                    let op = self.sessions.join(session, &channel);
-                    self.answer_join(now, connection, id, op);
+                    match self.sessions.join(session, &channel) {
+                        Ok(op) => self.submit_asked(session, op, Waiter::Join(connection, id)),
+                        Err(refusal) => self.refuse(connection, id, refusal),
+                    }
                 }
             }
             ClientFrame::Set { id, channel, attributes } => {
                 if self.admit(now, connection, session, Some(id)).is_some() {
-                    let op = self.sessions.set(session, &channel, attributes);
-                    self.answer_set(now, connection, id, op);
+                    self.set(connection, session, id, &channel, attributes);
                 }
             }
             ClientFrame::Observe { id, channel, from } => {
@@ -85,11 +93,7 @@ impl Registry {
             ClientFrame::Leave { id, channel } => {
                 let _ = self.sessions.spend(now, session);
                 match self.sessions.leave(session, &channel) {
-                    Ok(op) => {
-                        let channel = op.channel.clone();
-                        self.apply(now, vec![op]);
-                        self.acknowledge(connection, &channel, id, None);
-                    }
+                    Ok(op) => self.submit_asked(session, op, Waiter::Leave(connection, id)),
                     Err(refusal) => self.refuse(connection, id, refusal),
                 }
             }
@@ -119,34 +123,24 @@ impl Registry {
         }
     }
 
-    fn answer_join(&mut self, now: Millis, connection: ConnectionId, id: FrameId, op: Result<Op, Refusal>) {
-        match op {
-            Ok(op) => {
-                let channel = op.channel.clone();
-                let fresh = self.apply(now, vec![op]).contains(&Effect::Changed);
-                self.acknowledge(connection, &channel, id, Some(fresh));
-            }
-            Err(refusal) => self.refuse(connection, id, refusal),
-        }
-    }
-
-    fn answer_set(&mut self, now: Millis, connection: ConnectionId, id: FrameId, op: Result<Op, Refusal>) {
+    fn set(
+        &mut self,
+        connection: ConnectionId,
+        session: SessionId,
+        id: FrameId,
+        name: &str,
+        attributes: Attributes,
+    ) {
+        let op = self.sessions.set(session, name, attributes);
         #[cfg(feature = "breaks")]
         if op.is_ok() && crate::breaks::now_and_then(crate::breaks::Break::AcksUndone, 8) {
             let ok = ServerFrame::Ok { id, fresh: None, expires_in_ms: None };
             return self.outboxes.send(connection, &ok);
         }
-        let refusal = match op {
-            Ok(op) => {
-                let channel = op.channel.clone();
-                if !self.apply(now, vec![op]).contains(&Effect::Ignored) {
-                    return self.acknowledge(connection, &channel, id, None);
-                }
-                NOT_JOINED
-            }
-            Err(refusal) => refusal,
-        };
-        self.refuse(connection, id, refusal);
+        match op {
+            Ok(op) => self.submit_asked(session, op, Waiter::Set(connection, id)),
+            Err(refusal) => self.refuse(connection, id, refusal),
+        }
     }
 
     fn observe(
@@ -162,8 +156,8 @@ impl Registry {
             (Ok(()), None) => return,
             (Ok(()), Some(user)) => {
                 let channel = user.channel(name);
-                let (store, outboxes) = (&self.store, &self.outboxes);
-                match self.fanout.observe(connection, channel, from, id, store, outboxes) {
+                let read_seq = self.read_seq(&channel);
+                match self.fanout.observe(connection, channel, from, id, read_seq, &self.outboxes) {
                     Ok(()) => return,
                     Err(refusal) => refusal,
                 }
@@ -192,11 +186,6 @@ impl Registry {
             self.fanout.unobserve(now, connection, &user.channel(name), &mut self.outboxes);
         }
         self.outboxes.send(connection, &ServerFrame::Ok { id, fresh: None, expires_in_ms: None });
-    }
-
-    fn acknowledge(&mut self, connection: ConnectionId, channel: &Channel, id: FrameId, fresh: Option<bool>) {
-        let answer = ServerFrame::Ok { id, fresh, expires_in_ms: None };
-        self.fanout.acknowledge(connection, channel, answer, &mut self.outboxes);
     }
 
     pub(super) fn refuse(&mut self, connection: ConnectionId, id: FrameId, refusal: Refusal) {

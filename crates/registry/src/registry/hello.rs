@@ -1,15 +1,15 @@
 //! The first frame of a socket, and a fresh token later.
 
 use herenow_protocol::{
-    CloseCode, Code, Encoding, FrameId, Granted, Hello, Refusal, ServerFrame, Welcome, validate_application,
-    validate_user,
+    CloseCode, Code, Encoding, FrameId, Hello, Refusal, ServerFrame, validate_application, validate_user,
 };
 
 use super::Registry;
 use super::connection::{Connection, Stage};
+use super::greeting::{Early, Greeting};
+use crate::changes::Waiter;
 use crate::names::User;
 use crate::sessions::Denied;
-use crate::store::Effect;
 use crate::timers::Timer;
 use crate::{ConnectionId, Identity, Millis};
 
@@ -54,6 +54,7 @@ impl Registry {
         self.connections.insert(connection, Connection::new(now, attached.id));
         self.outboxes.open(connection, encoding);
         self.timers.clear(Timer::Session(attached.id));
+        self.give_up(attached.id);
         self.watch(connection);
         self.expect_token(connection, identity.expires_at);
         if let Some(older) = attached.replaced {
@@ -61,30 +62,14 @@ impl Registry {
         }
         if let Some((evicted, ops)) = attached.evicted {
             self.timers.clear(Timer::Session(evicted));
-            self.apply(now, ops);
+            self.submit(evicted, ops);
         }
-
         let wish = self.sessions.reconcile(attached.id, hello.joined);
-        self.apply(now, wish.leaves);
-        let channels: Vec<_> = wish.joins.iter().map(|op| op.channel.clone()).collect();
-        let effects = self.apply(now, wish.joins);
-        let joined = channels.iter().zip(effects).map(|(channel, effect)| Granted {
-            channel: channel.name().into(),
-            fresh: effect == Effect::Changed,
-        });
-        let welcome = Welcome {
-            user: identity.user,
-            node: self.config.node.clone(),
-            expires_in_ms: expires_in_ms(now, identity.expires_at),
-            ping_interval_ms: self.config.ping_interval_ms,
-            grace_ms: self.config.grace_ms,
-            limits: self.config.limits,
-            joined: joined.collect(),
-            refused: wish.refused,
-        };
-        self.outboxes.send(connection, &ServerFrame::Welcome(welcome));
-        if let Some(over_ms) = self.shutdown_over_ms {
-            self.send_away(connection, over_ms);
+        self.submit(attached.id, wish.leaves);
+        let greeting = Greeting::new(identity, wish.refused, wish.joins.len());
+        self.greet(now, connection, greeting);
+        for op in wish.joins {
+            self.submit_asked(attached.id, op, Waiter::Hello(connection));
         }
     }
 
@@ -95,6 +80,10 @@ impl Registry {
         id: FrameId,
         outcome: Result<Identity, Refusal>,
     ) {
+        if self.is_greeting(connection) {
+            self.keep_early(now, connection, Early::Token(id, outcome));
+            return;
+        }
         let session = match self.stage(connection) {
             Some(Stage::Greeted(session)) => session,
             Some(Stage::Parted) | None => return,
@@ -130,6 +119,6 @@ impl Registry {
     }
 }
 
-fn expires_in_ms(now: Millis, expires_at: Option<Millis>) -> Option<u64> {
+pub(super) fn expires_in_ms(now: Millis, expires_at: Option<Millis>) -> Option<u64> {
     expires_at.map(|at| at.since(now))
 }

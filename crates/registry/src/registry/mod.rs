@@ -1,7 +1,10 @@
 //! Ties sessions, store and fan-out together: the API of the crate.
 
+mod backing;
+mod changing;
 mod connection;
 mod frames;
+mod greeting;
 mod hello;
 mod reads;
 
@@ -11,13 +14,15 @@ use herenow_protocol::{
     ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Refusal, SLOW_READER_MS, ServerFrame,
 };
 
-use crate::fanout::{Fanout, Moment};
+use crate::fanout::Fanout;
 use crate::outbox::Outboxes;
+use crate::port::Port;
 use crate::random::Random;
 use crate::sessions::{Detached, SessionId, Sessions};
-use crate::store::{Effect, MemoryStore, Op};
+use crate::store::{Answer, Request, Rosters};
 use crate::timers::{Timer, Timers};
 use crate::{Config, ConnectionId, Identity, Millis, Output};
+use backing::{Backing, Own, Shared};
 use connection::Connection;
 
 /// A deadline of a session that is noticed so late means that the node stood still: paused, or starved.
@@ -30,9 +35,8 @@ const STOOD_STILL_MS: u64 = 1_000;
 pub struct Registry {
     config: Config,
     now: Millis,
-    settles_at: Millis,
     random: Random,
-    store: MemoryStore,
+    backing: Backing,
     sessions: Sessions,
     fanout: Fanout,
     outboxes: Outboxes,
@@ -44,13 +48,29 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// Starts with nobody present, in a new epoch made from `seed` that settles one grace after `now`.
+    /// Starts a node of its own with nobody present, in a new epoch made from `seed` that settles one grace after `now`.
     pub fn new(config: Config, seed: u64, now: Millis) -> Self {
         let mut random = Random::new(seed);
+        let own = Own {
+            rosters: Rosters::new(Epoch(random.next())),
+            queue: Vec::new(),
+            settles_at: settles_at(now, &config),
+        };
+        Self::on(config, random, now, Backing::Own(own))
+    }
+
+    /// Starts a node that shares a store of `partitions` partitions with others. `seed` is random: it names the node.
+    pub fn sharing(config: Config, partitions: u16, seed: u64, now: Millis) -> Self {
+        let mut random = Random::new(seed);
+        let settles_at = vec![settles_at(now, &config); usize::from(partitions.max(1))];
+        let port = Port::new(now, partitions, config.node_lease_ms, config.grace_ms, &mut random);
+        Self::on(config, random, now, Backing::Shared(Shared { port, settles_at }))
+    }
+
+    fn on(config: Config, random: Random, now: Millis, backing: Backing) -> Self {
         Self {
             now,
-            settles_at: settles_at(now, &config),
-            store: MemoryStore::new(Epoch(random.next())),
+            backing,
             sessions: Sessions::new(config.limits),
             fanout: Fanout::new(&config),
             outboxes: Outboxes::default(),
@@ -74,6 +94,7 @@ impl Registry {
     ) {
         let now = self.advance(now);
         self.hello(now, connection, encoding, hello, identity);
+        self.settle(now);
     }
 
     /// The frames of a message, without its hello: one in here closes the connection with 4500. A `token` is skipped
@@ -88,6 +109,7 @@ impl Registry {
         let now = self.advance(now);
         self.hear(now, connection);
         self.frames(now, connection, frames);
+        self.settle(now);
     }
 
     /// The driver has verified the token of the `token` frame `id`.
@@ -120,6 +142,28 @@ impl Registry {
     pub fn handle_disconnect(&mut self, now: Millis, connection: ConnectionId) {
         let now = self.advance(now);
         self.forget(now, connection);
+        self.settle(now);
+    }
+
+    /// The shared store has answered a request of [`Output::Ask`].
+    pub fn handle_store(&mut self, now: Millis, answer: Answer) {
+        let now = self.advance(now);
+        self.store_answered(now, answer);
+        self.settle(now);
+    }
+
+    /// Nobody answered a request of [`Output::Ask`]: it may have been carried out or not. It is asked again later.
+    pub fn handle_store_failure(&mut self, now: Millis, request: &Request) {
+        let now = self.advance(now);
+        self.store_failed(now, request);
+    }
+
+    /// Whether the store can be reached, as far as is known. A node that shares nothing always is.
+    pub fn is_ready(&self) -> bool {
+        match &self.backing {
+            Backing::Own(_) => true,
+            Backing::Shared(shared) => shared.port.is_ready(),
+        }
     }
 
     /// The server stops: tells everybody to come back at a time spread over `over_ms` milliseconds. From now on a lost
@@ -149,6 +193,7 @@ impl Registry {
             }
         }
         self.fanout.handle_timeout(now);
+        self.settle(now);
     }
 
     /// What to do next; `None` when all is done. What has arrived is flushed to observers here.
@@ -159,15 +204,20 @@ impl Registry {
                 return Some(output);
             }
             self.work(now);
+            self.settle(now);
             if self.outboxes.is_drained() {
-                return None;
+                return self.next_request(now).map(Output::Ask);
             }
         }
     }
 
     /// When to call [`Registry::handle_timeout`], and then [`Registry::poll_output`], next.
     pub fn poll_timeout(&self) -> Option<Millis> {
-        self.timers.next().into_iter().chain(self.fanout.deadline()).min()
+        let store = match &self.backing {
+            Backing::Own(_) => None,
+            Backing::Shared(shared) => shared.port.deadline(),
+        };
+        self.timers.next().into_iter().chain(self.fanout.deadline()).chain(store).min()
     }
 
     /// Time never goes back.
@@ -181,24 +231,13 @@ impl Registry {
         while let Some(connection) = self.outboxes.take_overfull() {
             self.close(now, connection, CloseCode::TooSlow, "does not read its answers");
         }
-        let moment = Moment { now, epoch: self.store.epoch(), settles_in_ms: self.settles_at.since(now) };
-        for connection in self.fanout.work(moment, &mut self.outboxes) {
+        for connection in self.fanout.work(now, &mut self.outboxes) {
             let timer = Timer::Slow(connection);
             match self.outboxes.blocked_since(connection) {
                 Some(since) => self.timers.set(timer, since.plus(SLOW_READER_MS)),
                 None => self.timers.clear(timer),
             }
         }
-    }
-
-    /// Applies ops to the store and hands the transitions to the fan-out.
-    fn apply(&mut self, now: Millis, ops: Vec<Op>) -> Vec<Effect> {
-        let mut told = Vec::new();
-        let effects = self.store.apply(ops, &mut told);
-        for sequenced in told {
-            self.fanout.record(now, sequenced, &mut self.outboxes);
-        }
-        effects
     }
 
     /// The grace or the linger of a detached session was over at `due`.
@@ -217,7 +256,7 @@ impl Registry {
             return;
         }
         let ops = self.sessions.end(session);
-        self.apply(now, ops);
+        self.submit(session, ops);
     }
 
     /// Gives a detached session its time to resume.

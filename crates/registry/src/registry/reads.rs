@@ -3,11 +3,22 @@
 use herenow_protocol::Attributes;
 
 use super::Registry;
+use super::backing::Backing;
 use crate::names::{Channel, User};
+use crate::store::Rosters;
 use crate::{Millis, UsersPage};
 
 impl Registry {
-    /// Members of a channel, ordered by user id, those after `after`, at most `limit` (read as 1 if 0).
+    /// The rosters of a node that shares no store. Those of a shared store are read there.
+    fn rosters(&self) -> Option<&Rosters> {
+        match &self.backing {
+            Backing::Own(own) => Some(&own.rosters),
+            Backing::Shared(_) => None,
+        }
+    }
+
+    /// Members of a channel, ordered by user id, those after `after`, at most `limit` (read as 1 if 0). `None` where
+    /// the store is shared: it is asked itself.
     pub fn users(
         &self,
         now: Millis,
@@ -15,32 +26,37 @@ impl Registry {
         channel: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> UsersPage {
+    ) -> Option<UsersPage> {
+        let rosters = self.rosters()?;
         let channel = Channel::new(application.into(), channel);
-        let (users, more) = self.store.page(&channel, after, limit.max(1));
+        let (users, more) = rosters.page(&channel, after, limit.max(1));
         let next = if more { users.last().map(|member| member.user.clone()) } else { None };
-        let count = self.store.count(&channel) as u64;
-        UsersPage { users, count, next, settles_in_ms: self.settles_in_ms(now) }
+        let count = rosters.count(&channel) as u64;
+        Some(UsersPage { users, count, next, settles_in_ms: self.settles_in_ms(now) })
     }
 
-    /// The attributes of a member; none for a user who is no member.
-    pub fn attributes(&self, application: &str, channel: &str, user: &str) -> Attributes {
-        self.store.attributes(&Channel::new(application.into(), channel), user)
+    /// The attributes of a member; none for a user who is no member. `None` where the store is shared.
+    pub fn attributes(&self, application: &str, channel: &str, user: &str) -> Option<Attributes> {
+        Some(self.rosters()?.attributes(&Channel::new(application.into(), channel), user))
     }
 
-    /// How many members a channel has.
-    pub fn count(&self, application: &str, channel: &str) -> u64 {
-        self.store.count(&Channel::new(application.into(), channel)) as u64
+    /// How many members a channel has. `None` where the store is shared.
+    pub fn count(&self, application: &str, channel: &str) -> Option<u64> {
+        Some(self.rosters()?.count(&Channel::new(application.into(), channel)) as u64)
     }
 
-    /// The channels that a user is a member of, sorted.
-    pub fn user_channels(&self, application: &str, user: &str) -> Vec<String> {
-        self.store.channels_of(&User::new(application, user))
+    /// The channels that a user is a member of, sorted. `None` where the store is shared.
+    pub fn user_channels(&self, application: &str, user: &str) -> Option<Vec<String>> {
+        Some(self.rosters()?.channels_of(&User::new(application, user)))
     }
 
-    /// Milliseconds for which members may still be missing after the start; 0 when settled.
+    /// Milliseconds for which members may still be missing after the start of the store; 0 when settled.
     pub fn settles_in_ms(&self, now: Millis) -> u64 {
-        self.settles_at.since(now.max(self.now))
+        let settles_at = match &self.backing {
+            Backing::Own(own) => own.settles_at,
+            Backing::Shared(shared) => shared.settles_at.iter().copied().max().unwrap_or(now),
+        };
+        settles_at.since(now.max(self.now))
     }
 
     /// How many sockets are open.

@@ -6,8 +6,8 @@ mod session;
 use std::collections::HashMap;
 
 use herenow_protocol::{
-    Attributes, Code, Limits, MAX_SESSIONS_PER_USER, Refusal, Refused, SessionSecret, validate_attributes,
-    validate_channel,
+    Attributes, Code, Limits, MAX_SESSIONS_PER_USER, Position, Refusal, Refused, SessionSecret, Transition,
+    validate_attributes, validate_channel,
 };
 
 use crate::names::{Channel, User};
@@ -226,6 +226,51 @@ impl Sessions {
             Presence::Parted { .. } => &Action::Goodbye,
             Presence::Attached(_) | Presence::Lost { .. } => &Action::Timeout,
         })
+    }
+
+    /// All sessions, oldest first.
+    pub(crate) fn ids(&self) -> Vec<SessionId> {
+        let mut ids: Vec<_> = self.sessions.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The connection of a session that is on one.
+    pub(crate) fn connection(&self, id: SessionId) -> Option<ConnectionId> {
+        match self.sessions.get(&id)?.presence {
+            Presence::Attached(connection) => Some(connection),
+            Presence::Lost { .. } | Presence::Parted { .. } => None,
+        }
+    }
+
+    /// What a session has joined.
+    pub(crate) fn joined(&self, id: SessionId) -> &[Channel] {
+        self.sessions.get(&id).map_or(&[], |session| &session.joined)
+    }
+
+    /// What makes a session an owner again.
+    pub(crate) fn assertion(&self, id: SessionId, channel: &Channel) -> Option<Op> {
+        Some(self.sessions.get(&id)?.op(channel.clone(), Action::Join))
+    }
+
+    /// What follows the assertion of a session where the store has lost its data.
+    pub(crate) fn restoration(&self, id: SessionId, channel: &Channel) -> Vec<Op> {
+        self.sessions.get(&id).map(|session| session.restoration(channel)).unwrap_or_default()
+    }
+
+    /// Notes what a transition says of the attributes of members on this node, for a store that loses its data.
+    pub(crate) fn note(&mut self, channel: &Channel, transition: &Transition, at: Position) {
+        let (user, attributes) = match transition {
+            Transition::Set { user, attributes } => (user, Some(attributes)),
+            Transition::Join { user } | Transition::Leave { user } | Transition::Timeout { user } => {
+                (user, None)
+            }
+        };
+        for id in self.by_user.get(&channel.user(user)).into_iter().flatten() {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.note(channel, attributes, at);
+            }
+        }
     }
 
     pub(crate) fn user(&self, id: SessionId) -> Option<&User> {

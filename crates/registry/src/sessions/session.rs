@@ -1,6 +1,6 @@
 //! One session: whose it is, where it is connected, what it has joined.
 
-use herenow_protocol::SessionSecret;
+use herenow_protocol::{Attributes, Position, SessionSecret};
 use sha2::{Digest, Sha256};
 
 use super::bucket::Bucket;
@@ -57,6 +57,14 @@ impl Presence {
     }
 }
 
+/// Attributes and where they were set.
+#[derive(Debug)]
+struct Noted {
+    channel: Channel,
+    attributes: Attributes,
+    set_at: Position,
+}
+
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) user: User,
@@ -65,6 +73,8 @@ pub(crate) struct Session {
     pub(crate) presence: Presence,
     /// At most `limits.joined`.
     pub(crate) joined: Vec<Channel>,
+    /// The user's attributes in them as far as the log has told them, where the store may lose its data.
+    noted: Vec<Noted>,
     pub(crate) bucket: Bucket,
     /// It was given more time to resume since it came off its socket.
     pub(crate) spared: bool,
@@ -87,6 +97,7 @@ impl Session {
             attempt,
             presence,
             joined: Vec::new(),
+            noted: Vec::new(),
             bucket,
             spared: false,
         }
@@ -94,6 +105,27 @@ impl Session {
 
     pub(crate) fn op(&self, channel: Channel, action: Action) -> Op {
         Op { channel, user: self.user.clone(), owner: self.owner, attempt: self.attempt, action }
+    }
+
+    /// What gives the store back, after it has lost its data, what it knew beside the membership.
+    pub(crate) fn restoration(&self, channel: &Channel) -> Vec<Op> {
+        let noted = self.noted.iter().filter(|noted| noted.channel == *channel);
+        let mut actions: Vec<_> = noted
+            .map(|noted| Action::Restore { attributes: noted.attributes.clone(), set_at: noted.set_at })
+            .collect();
+        if matches!(self.presence, Presence::Parted { .. }) {
+            actions.push(Action::Linger);
+        }
+        actions.into_iter().map(|action| self.op(channel.clone(), action)).collect()
+    }
+
+    /// Notes the user's attributes in a channel; none at the beginning and the end of a membership.
+    pub(crate) fn note(&mut self, channel: &Channel, attributes: Option<&Attributes>, set_at: Position) {
+        self.noted.retain(|noted| noted.channel != *channel && self.joined.contains(&noted.channel));
+        if let Some(attributes) = attributes.filter(|_| self.joined.contains(channel)) {
+            let attributes = attributes.clone();
+            self.noted.push(Noted { channel: channel.clone(), attributes, set_at });
+        }
     }
 
     /// One op for each joined channel.

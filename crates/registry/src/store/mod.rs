@@ -1,32 +1,48 @@
 //! Who is a member of what: ops of sessions go in, numbered transitions come out.
+//!
+//! [`Rosters`] holds the rules. A single node applies its ops to rosters of its own; several nodes share a store, to which
+//! they speak with [`Request`]s.
 
-mod memory;
+mod messages;
+mod rosters;
+mod shared;
 #[cfg(test)]
 mod tests;
 
-use herenow_protocol::{Attributes, Transition};
+use herenow_protocol::{Attributes, Position, Transition};
 
 use crate::names::{Channel, User};
 
-pub(crate) use memory::MemoryStore;
+pub use messages::{Answer, Outcome, Partition, Request};
+pub(crate) use rosters::Rosters;
+pub use shared::SharedStore;
 
 /// A session as the store knows it: a hash of its secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct OwnerId(pub(crate) u128);
+pub struct OwnerId(pub u128);
+
+/// One life of a node in a partition. A node whose lease ended takes another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Incarnation(pub u64);
 
 /// What a session does to its membership of a channel. An op of a lower attempt than the store knows does nothing.
-#[derive(Clone, Debug)]
-pub(crate) struct Op {
-    pub(crate) channel: Channel,
-    pub(crate) user: User,
-    pub(crate) owner: OwnerId,
-    pub(crate) attempt: u32,
-    pub(crate) action: Action,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Op {
+    /// Where.
+    pub channel: Channel,
+    /// Whose membership.
+    pub user: User,
+    /// Whose op.
+    pub owner: OwnerId,
+    /// The session's attempt.
+    pub attempt: u32,
+    /// What.
+    pub action: Action,
 }
 
 /// The kinds of ops.
-#[derive(Clone, Debug)]
-pub(crate) enum Action {
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
     /// Become an owner, or a newer attempt of one.
     Join,
     /// Stop being an owner by will. The user's lingering owners go as well.
@@ -35,15 +51,22 @@ pub(crate) enum Action {
     Linger,
     /// Stop being an owner, since the linger is over.
     Goodbye,
-    /// Stop being an owner, since the grace is over.
+    /// Stop being an owner of the node that says so, since the grace is over.
     Timeout,
     /// Replace the user's attributes.
     Set(Attributes),
+    /// Give back attributes that a store which lost its data held, unless newer ones were set.
+    Restore {
+        /// All of them.
+        attributes: Attributes,
+        /// Where they were set.
+        set_at: Position,
+    },
 }
 
 /// What an op did. An op yields at most one transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub enum Effect {
     /// Observers are told.
     Changed,
     /// Accepted; there is nothing to tell.
@@ -54,8 +77,11 @@ pub(crate) enum Effect {
 
 /// A transition with its place in the log.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sequenced {
-    pub(crate) channel: Channel,
-    pub(crate) seq: u64,
-    pub(crate) transition: Transition,
+pub struct Sequenced {
+    /// Where it happened.
+    pub channel: Channel,
+    /// Its number: one more than that of the transition before it in the partition.
+    pub seq: u64,
+    /// What happened.
+    pub transition: Transition,
 }

@@ -3,26 +3,27 @@
 
 use herenow_protocol::{Attributes, Epoch, Transition};
 
-use super::{Action, Effect, MemoryStore, Op, OwnerId, Sequenced};
+use super::{Action, Effect, Incarnation, Op, OwnerId, Rosters, Sequenced};
 use crate::names::User;
 
 const PAGE: OwnerId = OwnerId(1);
 const OTHER_PAGE: OwnerId = OwnerId(2);
+const NODE: Incarnation = Incarnation(1);
 
 struct Ops {
-    store: MemoryStore,
+    store: Rosters,
     told: Vec<Sequenced>,
 }
 
 impl Ops {
     fn new() -> Self {
-        Self { store: MemoryStore::new(Epoch(1)), told: Vec::new() }
+        Self { store: Rosters::new(Epoch(1)), told: Vec::new() }
     }
 
     fn apply(&mut self, owner: OwnerId, attempt: u32, action: Action) -> Effect {
         let user = User::new("app", "ada");
         let op = Op { channel: user.channel("lobby"), user, owner, attempt, action };
-        self.store.apply(vec![op], &mut self.told)[0]
+        self.store.apply(NODE, op, &mut self.told)
     }
 
     fn told(&mut self) -> Vec<Transition> {

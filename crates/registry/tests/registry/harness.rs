@@ -6,7 +6,7 @@ use herenow_protocol::{
     Attributes, ClientFrame, CloseCode, Code, Decoded, Encoding, Hello, Position, ServerFrame, SessionSecret,
     Snapshot, Transition, Welcome, codec,
 };
-use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry};
+use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry, UsersPage};
 
 pub(crate) const APPLICATION: &str = "app";
 
@@ -219,6 +219,24 @@ impl World {
         self.drain();
     }
 
+    // --- reads ---
+
+    pub(crate) fn page(&self, channel: &str, after: Option<&str>, limit: usize) -> UsersPage {
+        self.registry.users(self.millis(), APPLICATION, channel, after, limit).unwrap()
+    }
+
+    pub(crate) fn attributes(&self, channel: &str, user: &str) -> Attributes {
+        self.registry.attributes(APPLICATION, channel, user).unwrap()
+    }
+
+    pub(crate) fn count(&self, channel: &str) -> u64 {
+        self.registry.count(APPLICATION, channel).unwrap()
+    }
+
+    pub(crate) fn user_channels(&self, user: &str) -> Vec<String> {
+        self.registry.user_channels(APPLICATION, user).unwrap()
+    }
+
     // --- the driver ---
 
     pub(crate) fn drain(&mut self) {
@@ -239,6 +257,7 @@ impl World {
                         self.registry.handle_heard(self.millis(), connection);
                     }
                 }
+                Output::Ask(request) => panic!("a node of its own asks nobody: {request:?}"),
                 Output::Close { connection, code, reason } => {
                     assert!(reason.len() <= 123, "a close frame holds 123 bytes of reason");
                     assert_eq!(self.closed.insert(connection, (code, reason)), None, "closed twice");
@@ -322,7 +341,7 @@ impl World {
     }
 
     pub(crate) fn users(&self, channel: &str) -> Vec<String> {
-        let page = self.registry.users(self.millis(), APPLICATION, channel, None, 100_000);
+        let page = self.page(channel, None, 100_000);
         page.users.into_iter().map(|member| member.user).collect()
     }
 }

@@ -256,7 +256,7 @@ impl History {
 
     fn check(&self) {
         for channel in CHANNELS {
-            let page = self.world.registry.users(self.world.millis(), APPLICATION, channel, None, 1_000);
+            let page = self.world.page(channel, None, 1_000);
             let actual: BTreeMap<_, _> =
                 page.users.into_iter().map(|member| (member.user, member.attributes)).collect();
             let mut wanted: Vec<_> = self

@@ -23,7 +23,7 @@ fn join_set_leave_are_told_in_order() {
     world.settle();
     let told = world.told(watcher, "lobby");
     assert_eq!(told, [joined("ada"), mood_of("ada", "happy"), left("ada"), joined("ada")]);
-    assert!(world.registry.attributes(APPLICATION, "lobby", "ada").is_empty(), "they die with a membership");
+    assert!(world.attributes("lobby", "ada").is_empty(), "they die with a membership");
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn a_sibling_session_is_invisible() {
     world.disconnect(third);
     world.advance(15_000);
     assert_eq!(world.told(watcher, "lobby"), []);
-    assert_eq!(world.registry.attributes(APPLICATION, "lobby", "ada"), moods("happy"));
+    assert_eq!(world.attributes("lobby", "ada"), moods("happy"));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn attributes_are_those_of_the_user_whichever_session_sets_them() {
     world.settle();
     world.take(watcher);
     world.leave(other, "lobby");
-    assert_eq!(world.registry.attributes(APPLICATION, "lobby", "ada"), moods("tired"));
+    assert_eq!(world.attributes("lobby", "ada"), moods("tired"));
     assert_eq!(world.told(watcher, "lobby"), []);
 }
 
@@ -130,7 +130,7 @@ fn a_session_that_resumes_within_the_grace_keeps_everything() {
     assert!(!welcome.joined[0].fresh);
     world.advance(60_000);
     assert_eq!(world.told(watcher, "lobby"), []);
-    assert_eq!(world.registry.attributes(APPLICATION, "lobby", "ada"), moods("happy"));
+    assert_eq!(world.attributes("lobby", "ada"), moods("happy"));
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn a_reload_within_the_linger_is_seen_by_nobody() {
     }
     world.advance(30_000);
     assert_eq!(world.told(watcher, "lobby"), []);
-    assert_eq!(world.registry.attributes(APPLICATION, "lobby", "ada"), moods("happy"));
+    assert_eq!(world.attributes("lobby", "ada"), moods("happy"));
 }
 
 #[test]
@@ -211,10 +211,10 @@ fn a_leave_ends_lingering_sessions_of_the_user_at_once() {
     world.take(watcher);
     world.leave(new_page, "lobby");
     assert_eq!(world.told(watcher, "lobby"), [left("ada")]);
-    assert_eq!(world.registry.user_channels(APPLICATION, "ada"), ["other"], "only in that channel");
+    assert_eq!(world.user_channels("ada"), ["other"], "only in that channel");
     world.advance(2_000);
     assert_eq!(world.told(watcher, "lobby"), []);
-    assert!(world.registry.user_channels(APPLICATION, "ada").is_empty());
+    assert!(world.user_channels("ada").is_empty());
 }
 
 #[test]
@@ -279,9 +279,9 @@ fn one_session_in_many_channels_ends_in_all() {
     let names: Vec<_> = (0..100).map(|n| format!("c{n}")).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();
     let ada = world.client("ada", 1, &names);
-    assert_eq!(world.registry.user_channels(APPLICATION, "ada").len(), 100);
+    assert_eq!(world.user_channels("ada").len(), 100);
     world.disconnect(ada);
     world.advance(10_000);
-    assert!(world.registry.user_channels(APPLICATION, "ada").is_empty());
-    assert!(names.iter().all(|name| world.registry.count(APPLICATION, name) == 0));
+    assert!(world.user_channels("ada").is_empty());
+    assert!(names.iter().all(|name| world.count(name) == 0));
 }

@@ -356,5 +356,5 @@ fn nothing_crosses_from_one_application_to_another() {
     world.settle();
     assert_eq!(world.take(watcher), []);
     assert!(world.users("lobby").is_empty());
-    assert!(world.registry.user_channels(APPLICATION, "watcher").is_empty());
+    assert!(world.user_channels("watcher").is_empty());
 }

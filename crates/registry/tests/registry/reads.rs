@@ -8,15 +8,15 @@ fn reads_see_what_was_acknowledged() {
     let ada = world.client("ada", 1, &[]);
     world.join(ada, "lobby");
     assert_eq!(world.users("lobby"), ["ada"]);
-    assert_eq!(world.registry.count(APPLICATION, "lobby"), 1);
-    assert_eq!(world.registry.user_channels(APPLICATION, "ada"), ["lobby"]);
+    assert_eq!(world.count("lobby"), 1);
+    assert_eq!(world.user_channels("ada"), ["lobby"]);
     world.set(ada, "lobby", "happy");
-    assert_eq!(world.registry.attributes(APPLICATION, "lobby", "ada"), moods("happy"));
+    assert_eq!(world.attributes("lobby", "ada"), moods("happy"));
     world.leave(ada, "lobby");
     assert!(world.users("lobby").is_empty());
-    assert_eq!(world.registry.count(APPLICATION, "lobby"), 0);
-    assert!(world.registry.user_channels(APPLICATION, "ada").is_empty());
-    assert!(world.registry.attributes(APPLICATION, "lobby", "ada").is_empty());
+    assert_eq!(world.count("lobby"), 0);
+    assert!(world.user_channels("ada").is_empty());
+    assert!(world.attributes("lobby", "ada").is_empty());
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn users_come_in_pages_ordered_by_id() {
         world.client(&format!("u{n}"), n, &["lobby"]);
     }
     let page = |after: Option<&str>, limit| {
-        let page = world.registry.users(world.millis(), APPLICATION, "lobby", after, limit);
+        let page = world.page("lobby", after, limit);
         assert_eq!(page.count, 5);
         (page.users.into_iter().map(|member| member.user).collect::<Vec<_>>(), page.next)
     };
@@ -44,15 +44,14 @@ fn users_come_in_pages_ordered_by_id() {
 fn channels_of_a_user_are_sorted() {
     let mut world = World::new();
     world.client("ada", 1, &["c", "a", "__proto__", "b"]);
-    assert_eq!(world.registry.user_channels(APPLICATION, "ada"), ["__proto__", "a", "b", "c"]);
-    assert!(world.registry.user_channels("other", "ada").is_empty());
+    assert_eq!(world.user_channels("ada"), ["__proto__", "a", "b", "c"]);
+    assert!(world.registry.user_channels("other", "ada").unwrap().is_empty());
 }
 
 #[test]
 fn users_say_how_long_the_store_settles() {
     let mut world = World::new();
-    let settles =
-        |world: &World| world.registry.users(world.millis(), APPLICATION, "lobby", None, 1).settles_in_ms;
+    let settles = |world: &World| world.page("lobby", None, 1).settles_in_ms;
     assert_eq!(settles(&world), 10_000);
     world.advance(9_999);
     assert_eq!(settles(&world), 1);

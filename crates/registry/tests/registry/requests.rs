@@ -228,7 +228,7 @@ fn all_other_requests_are_refused_beyond_the_rate() {
     for id in 1..=6 {
         assert_eq!(world.answer(ada, id), Err(Code::RateLimited), "{id}");
     }
-    assert!(world.registry.attributes(APPLICATION, "lobby", "ada").is_empty());
+    assert!(world.attributes("lobby", "ada").is_empty());
 }
 
 #[test]

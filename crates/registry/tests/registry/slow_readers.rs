@@ -46,7 +46,7 @@ impl Traffic {
 
     fn assert_exact(&mut self, connection: ConnectionId, view: &mut Watcher) {
         view.apply_all(self.world.take(connection));
-        let page = self.world.registry.users(self.world.millis(), APPLICATION, "lobby", None, 10_000);
+        let page = self.world.page("lobby", None, 10_000);
         let expected = page.users.into_iter().map(|member| (member.user, member.attributes)).collect();
         assert_eq!(view.roster, expected);
     }

@@ -33,25 +33,25 @@ pub(crate) struct Parameters {
 type Asked = Result<Query<Parameters>, QueryRejection>;
 
 impl Parameters {
-    fn channel(&mut self) -> Result<String, ApiError> {
+    pub(super) fn channel(&mut self) -> Result<String, ApiError> {
         let channel = self.channel.take().unwrap_or_default();
         validate_channel(&channel)?;
         Ok(channel)
     }
 
-    fn user(&mut self) -> Result<String, ApiError> {
+    pub(super) fn user(&mut self) -> Result<String, ApiError> {
         let user = self.user.take().unwrap_or_default();
         validate_user(&user)?;
         Ok(user)
     }
 
-    fn limit(&self) -> Result<usize, ApiError> {
+    pub(super) fn limit(&self) -> Result<usize, ApiError> {
         let Some(text) = &self.limit else { return Ok(MAX_PAGE) };
         let limit = text.parse().ok().filter(|limit| (1..=MAX_PAGE).contains(limit));
         limit.ok_or_else(|| ApiError::new(Code::InvalidArgument, "limit is a number from 1 to 1000"))
     }
 
-    fn after(&mut self) -> Result<Option<String>, ApiError> {
+    pub(super) fn after(&mut self) -> Result<Option<String>, ApiError> {
         let after = self.after.take();
         after.iter().try_for_each(|user| validate_user(user))?;
         Ok(after)
@@ -86,7 +86,8 @@ pub(crate) async fn users(
     let page = app
         .actor
         .read(move |registry, now| registry.users(now, &application, &channel, after.as_deref(), limit))
-        .await?;
+        .await?
+        .ok_or(Stopped)?;
     let users =
         Users { users: page.users, count: page.count, next: page.next, settles_in_ms: page.settles_in_ms };
     let mut response = json(&users);
@@ -110,11 +111,11 @@ pub(crate) async fn attributes(
 ) -> Result<Response, ApiError> {
     let (application, mut asked) = enter(&headers, asked)?;
     let (channel, user) = (asked.channel()?, asked.user()?);
-    let look = move |registry: &Registry, now| AttributesAnswer {
-        attributes: registry.attributes(&application, &channel, &user),
-        settles_in_ms: registry.settles_in_ms(now),
+    let look = move |registry: &Registry, now| {
+        let attributes = registry.attributes(&application, &channel, &user)?;
+        Some(AttributesAnswer { attributes, settles_in_ms: registry.settles_in_ms(now) })
     };
-    Ok(json(&app.actor.read(look).await?))
+    Ok(json(&app.actor.read(look).await?.ok_or(Stopped)?))
 }
 
 #[derive(Serialize)]
@@ -131,11 +132,11 @@ pub(crate) async fn count(
 ) -> Result<Response, ApiError> {
     let (application, mut asked) = enter(&headers, asked)?;
     let channel = asked.channel()?;
-    let look = move |registry: &Registry, now| Count {
-        count: registry.count(&application, &channel),
-        settles_in_ms: registry.settles_in_ms(now),
+    let look = move |registry: &Registry, now| {
+        let count = registry.count(&application, &channel)?;
+        Some(Count { count, settles_in_ms: registry.settles_in_ms(now) })
     };
-    Ok(json(&app.actor.read(look).await?))
+    Ok(json(&app.actor.read(look).await?.ok_or(Stopped)?))
 }
 
 #[derive(Serialize)]
@@ -152,9 +153,9 @@ pub(crate) async fn channels(
 ) -> Result<Response, ApiError> {
     let (application, mut asked) = enter(&headers, asked)?;
     let user = asked.user()?;
-    let look = move |registry: &Registry, now| Channels {
-        channels: registry.user_channels(&application, &user),
-        settles_in_ms: registry.settles_in_ms(now),
+    let look = move |registry: &Registry, now| {
+        let channels = registry.user_channels(&application, &user)?;
+        Some(Channels { channels, settles_in_ms: registry.settles_in_ms(now) })
     };
-    Ok(json(&app.actor.read(look).await?))
+    Ok(json(&app.actor.read(look).await?.ok_or(Stopped)?))
 }

@@ -1,17 +1,18 @@
-//! The store in memory: owners and attributes of every member, one growing sequence.
+//! The rules of a store: owners and attributes of every member, one growing sequence.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use herenow_protocol::{Attributes, Epoch, Member, Transition};
+use herenow_protocol::{Attributes, Epoch, Member, Position, Transition};
 
-use super::{Action, Effect, Op, OwnerId, Sequenced};
+use super::{Action, Effect, Incarnation, Op, OwnerId, Sequenced};
 use crate::names::{Channel, User};
 
-/// All members of one node. Holds only channels with members, so it is bounded by what sessions have joined.
+/// All members of a store, or of one partition of it. Holds only channels with members, so it is bounded by what sessions
+/// have joined.
 #[derive(Debug)]
-pub(crate) struct MemoryStore {
+pub(crate) struct Rosters {
     epoch: Epoch,
     seq: u64,
     channels: HashMap<Channel, Roster>,
@@ -28,9 +29,11 @@ struct Roster {
     members: BTreeMap<Arc<str>, Membership>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Membership {
     attributes: Attributes,
+    /// Where the attributes were set; before everything where they never were.
+    set_at: (Epoch, u64),
     /// At most as many as a user has sessions.
     owners: Vec<Owner>,
 }
@@ -38,11 +41,16 @@ struct Membership {
 #[derive(Debug)]
 struct Owner {
     id: OwnerId,
+    /// The life of the node that speaks for it.
+    node: Incarnation,
     attempt: u32,
     lingering: bool,
 }
 
-impl MemoryStore {
+/// Where attributes that were never set stand.
+const NEVER: (Epoch, u64) = (Epoch(0), 0);
+
+impl Rosters {
     pub(crate) fn new(epoch: Epoch) -> Self {
         Self { epoch, seq: 0, channels: HashMap::new(), memberships: HashMap::new(), forgotten_seq: 0 }
     }
@@ -51,18 +59,20 @@ impl MemoryStore {
         self.epoch
     }
 
-    /// Applies `ops` in order: one effect each, and the transitions in `told`.
-    pub(crate) fn apply(&mut self, ops: Vec<Op>, told: &mut Vec<Sequenced>) -> Vec<Effect> {
-        ops.into_iter().map(|op| self.apply_one(op, told)).collect()
+    pub(crate) const fn seq(&self) -> u64 {
+        self.seq
     }
 
-    fn apply_one(&mut self, op: Op, told: &mut Vec<Sequenced>) -> Effect {
+    /// Applies an op of a node. What it changed is put into `told`.
+    pub(crate) fn apply(&mut self, node: Incarnation, op: Op, told: &mut Vec<Sequenced>) -> Effect {
         if self.is_outdated(&op) {
             return Effect::Ignored;
         }
         let Op { channel, user, owner, attempt, action } = op;
         match action {
-            Action::Join => self.join(channel, user, Owner { id: owner, attempt, lingering: false }, told),
+            Action::Join => {
+                self.join(channel, user, Owner { id: owner, node, attempt, lingering: false }, told)
+            }
             Action::Linger => self.linger(&channel, &user, owner, attempt),
             Action::Leave => {
                 let transition = Transition::Leave { user: user.id().into() };
@@ -80,10 +90,35 @@ impl MemoryStore {
             }
             Action::Timeout => {
                 let transition = Transition::Timeout { user: user.id().into() };
-                self.remove(channel, &user, |known| known.id == owner, transition, told)
+                let goes = |known: &Owner| known.id == owner && known.node == node;
+                self.remove(channel, &user, goes, transition, told)
             }
-            Action::Set(attributes) => self.set(channel, &user, owner, attributes, told),
+            Action::Set(attributes) => self.set(channel, &user, owner, attributes, None, told),
+            Action::Restore { attributes, set_at: Position { epoch, seq } } => {
+                self.set(channel, &user, owner, attributes, Some((epoch, seq)), told)
+            }
         }
+    }
+
+    /// Ends, as lost, at most `limit` owners that nodes which are gone spoke for. Whether there may be more.
+    pub(crate) fn sweep(&mut self, gone: &[Incarnation], limit: usize, told: &mut Vec<Sequenced>) -> bool {
+        let mut found = Vec::new();
+        for (channel, roster) in &self.channels {
+            for (user, member) in &roster.members {
+                if member.owners.iter().any(|owner| gone.contains(&owner.node)) {
+                    found.push((channel.clone(), Arc::clone(user)));
+                }
+            }
+        }
+        // In an order that does not depend on how they are hashed.
+        found.sort_unstable();
+        let more = found.len() > limit;
+        for (channel, user) in found.into_iter().take(limit) {
+            let user = channel.user(&user);
+            let transition = Transition::Timeout { user: user.id().into() };
+            self.remove(channel, &user, |owner| gone.contains(&owner.node), transition, told);
+        }
+        more
     }
 
     fn is_outdated(&self, op: &Op) -> bool {
@@ -93,7 +128,11 @@ impl MemoryStore {
 
     fn join(&mut self, channel: Channel, user: User, owner: Owner, told: &mut Vec<Sequenced>) -> Effect {
         let roster = self.channels.entry(channel.clone()).or_default();
-        let member = roster.members.entry(user.shared_id()).or_default();
+        let member = roster.members.entry(user.shared_id()).or_insert_with(|| Membership {
+            attributes: Attributes::new(),
+            set_at: NEVER,
+            owners: Vec::new(),
+        });
         let fresh = member.owners.is_empty() || broken!(TellsSecondJoin);
         #[cfg(feature = "breaks")]
         if broken!(KeepsAttributes) && fresh {
@@ -171,15 +210,18 @@ impl MemoryStore {
         user: &User,
         owner: OwnerId,
         attributes: Attributes,
+        restored: Option<(Epoch, u64)>,
         told: &mut Vec<Sequenced>,
     ) -> Effect {
+        let set_at = restored.unwrap_or((self.epoch, self.seq + 1));
         let roster = self.channels.get_mut(&channel);
         let Some(member) = roster.and_then(|roster| roster.members.get_mut(user.id())) else {
             return Effect::Ignored;
         };
-        if member.owner(owner).is_none() {
+        if member.owner(owner).is_none() || restored.is_some_and(|set_at| set_at <= member.set_at) {
             return Effect::Ignored;
         }
+        member.set_at = set_at;
         if member.attributes == attributes {
             return Effect::Unchanged;
         }

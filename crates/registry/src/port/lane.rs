@@ -1,0 +1,316 @@
+//! One partition of the shared store: the lease, the batch in flight, the place in the log.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use herenow_protocol::{Epoch, Position};
+
+use super::News;
+use crate::Millis;
+use crate::changes::Change;
+use crate::names::Channel;
+use crate::random::Random;
+use crate::sessions::SessionId;
+use crate::store::{Answer, Effect, Incarnation, Outcome, Partition, Request};
+
+/// Ops of one batch.
+const MAX_BATCH: usize = 50;
+/// Changes that may wait; beyond it those that clients ask for are refused. The node's own are bounded by its sessions.
+const MAX_QUEUE: usize = 65_536;
+/// Milliseconds until the first repetition of a request that nobody answered; doubles with each.
+const RETRY_MS: u64 = 50;
+/// Milliseconds between repetitions, at most.
+const MAX_RETRY_MS: u64 = 1_000;
+
+/// Whether the node's lease had ended.
+type Fenced = bool;
+
+#[derive(Debug)]
+pub(super) struct Lane {
+    pub(super) partition: Partition,
+    lease_ms: u64,
+    grace_ms: u64,
+    random: Random,
+    node: Incarnation,
+    /// The life of the log; none until the store has answered.
+    epoch: Option<Epoch>,
+    /// The node holds a lease in this life of the log.
+    ready: bool,
+    /// The node has been ready before, and follows the log.
+    begun: bool,
+    /// The store has lost its data since the node was ready last; and whether the lease had ended before.
+    reborn: Option<Fenced>,
+    /// The last number of the log that was read.
+    read_seq: u64,
+    /// The number of the last batch.
+    number: u64,
+    /// The batch that has no answer yet, and whether it was sent.
+    batch: Option<(Vec<Change>, bool)>,
+    queue: VecDeque<Change>,
+    /// Done, but the log has not told it yet. Bounded by the connections' rates and the pace of the log.
+    told_at: VecDeque<(u64, Change, Effect)>,
+    /// Rosters to ask for, each once.
+    wanted: VecDeque<Channel>,
+    reading: bool,
+    renewing: Option<Millis>,
+    renew_at: Millis,
+    lease_until: Millis,
+    sweep_due: bool,
+    /// Nothing is sent before.
+    retry_at: Option<Millis>,
+    failures: u32,
+    /// Sessions of which nothing was heard since the lease ended, and what waits until something is.
+    pub(super) doubted: BTreeMap<SessionId, Vec<Change>>,
+}
+
+impl Lane {
+    pub(super) fn new(
+        now: Millis,
+        partition: Partition,
+        lease_ms: u64,
+        grace_ms: u64,
+        mut random: Random,
+    ) -> Self {
+        Self {
+            partition,
+            lease_ms,
+            grace_ms,
+            node: Incarnation(random.next()),
+            random,
+            epoch: None,
+            ready: false,
+            begun: false,
+            reborn: None,
+            read_seq: 0,
+            number: 0,
+            batch: None,
+            queue: VecDeque::new(),
+            told_at: VecDeque::new(),
+            wanted: VecDeque::new(),
+            reading: false,
+            renewing: None,
+            renew_at: now,
+            lease_until: now,
+            sweep_due: false,
+            retry_at: None,
+            failures: 0,
+            doubted: BTreeMap::new(),
+        }
+    }
+
+    pub(super) const fn is_ready(&self) -> bool {
+        self.ready && self.failures == 0
+    }
+
+    pub(super) fn push(&mut self, change: Change) {
+        self.queue.push_back(change);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() >= MAX_QUEUE
+    }
+
+    pub(super) fn want(&mut self, channel: Channel) {
+        if !self.wanted.contains(&channel) {
+            self.wanted.push_back(channel);
+        }
+    }
+
+    pub(super) fn position(&self) -> Option<Position> {
+        Some(Position { epoch: self.epoch?, seq: self.read_seq })
+    }
+
+    pub(super) fn hold(&mut self, seq: u64, change: Change, effect: Effect) {
+        self.told_at.push_back((seq, change, effect));
+    }
+
+    pub(super) fn take_told(&mut self) -> Vec<(Change, Effect)> {
+        let mut told = Vec::new();
+        while let Some((seq, ..)) = self.told_at.front()
+            && *seq <= self.read_seq
+            && let Some((_, change, effect)) = self.told_at.pop_front()
+        {
+            told.push((change, effect));
+        }
+        told
+    }
+
+    /// All that waits, the batch without an answer first.
+    pub(super) fn take_queue(&mut self) -> Vec<Change> {
+        let batch = self.batch.take().map(|(changes, _)| changes).unwrap_or_default();
+        batch.into_iter().chain(self.queue.drain(..)).collect()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        match self.retry_at {
+            Some(at) => Some(at),
+            None if self.renewing.is_some() => None,
+            None => Some(self.renew_at),
+        }
+    }
+
+    pub(super) fn poll(&mut self, now: Millis) -> Option<Request> {
+        if self.retry_at.is_some_and(|at| at > now) {
+            return None;
+        }
+        self.retry_at = None;
+        let partition = self.partition;
+        if self.renewing.is_none() && self.renew_at <= now {
+            self.renewing = Some(now);
+            return Some(Request::Renew { partition, node: self.node, begin: !self.ready });
+        }
+        let epoch = self.epoch.filter(|_| self.ready)?;
+        if let Some(request) = self.next_batch(epoch) {
+            return Some(request);
+        }
+        if !self.reading {
+            self.reading = true;
+            return Some(Request::Read { partition, epoch, after: self.read_seq });
+        }
+        if let Some(channel) = self.wanted.pop_front() {
+            return Some(Request::Roster { partition, channel });
+        }
+        std::mem::take(&mut self.sweep_due).then_some(Request::Sweep { partition, grace_ms: self.grace_ms })
+    }
+
+    fn next_batch(&mut self, epoch: Epoch) -> Option<Request> {
+        if self.batch.is_none() && !self.queue.is_empty() {
+            let count = self.queue.len().min(MAX_BATCH);
+            self.number += 1;
+            self.batch = Some((self.queue.drain(..count).collect(), false));
+        }
+        let (changes, sent) = self.batch.as_mut()?;
+        if std::mem::replace(sent, true) {
+            return None;
+        }
+        let ops = changes.iter().map(|change| change.op.clone()).collect();
+        Some(Request::Apply { partition: self.partition, node: self.node, number: self.number, epoch, ops })
+    }
+
+    pub(super) fn failed(&mut self, now: Millis, request: &Request) {
+        match request {
+            Request::Renew { node, .. } if *node == self.node => {
+                self.renewing = None;
+                self.renew_at = now;
+            }
+            Request::Apply { node, number, .. } if (*node, *number) == (self.node, self.number) => {
+                if let Some((_, sent)) = &mut self.batch {
+                    *sent = false;
+                }
+            }
+            Request::Read { .. } => self.reading = false,
+            Request::Roster { channel, .. } => self.want(channel.clone()),
+            // Of an earlier life; and the next renewal sweeps again.
+            Request::Renew { .. } | Request::Apply { .. } | Request::Sweep { .. } => {}
+        }
+        let wait_ms = (RETRY_MS << self.failures.min(10)).min(MAX_RETRY_MS);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now.plus(wait_ms));
+    }
+
+    pub(super) fn answered(&mut self, now: Millis, answer: Answer) -> Vec<News> {
+        self.failures = 0;
+        let mut news = Vec::new();
+        match self.epoch {
+            // From before the store lost its data.
+            Some(known) if answer.epoch < known => {
+                self.forget_request(&answer.outcome);
+                return news;
+            }
+            Some(known) if answer.epoch > known => {
+                self.epoch = Some(answer.epoch);
+                self.lose_data(now, &mut news);
+            }
+            Some(_) => {}
+            None => self.epoch = Some(answer.epoch),
+        }
+        match answer.outcome {
+            Outcome::Renewed { node, seq, age_ms } if node == self.node => {
+                self.renewed(now, seq, age_ms, &mut news)
+            }
+            Outcome::Fenced { node } if node == self.node => self.fence(now, &mut news),
+            Outcome::Applied { node, number, effects, seq } if (node, number) == (self.node, self.number) => {
+                if let Some((changes, _)) = self.batch.take() {
+                    news.push(News::Applied { seq, done: changes.into_iter().zip(effects).collect() });
+                }
+            }
+            Outcome::Log { after, entries } => {
+                self.reading = false;
+                if self.reborn.is_none() && after == self.read_seq {
+                    self.read_seq = entries.last().map_or(after, |last| last.seq);
+                    news.push(News::Told(entries));
+                }
+            }
+            Outcome::Trimmed { seq } => {
+                self.reading = false;
+                self.read_seq = seq;
+                news.push(News::Behind);
+            }
+            Outcome::Roster { channel, seq, read_at, members } => {
+                news.push(News::Roster { channel, seq, read_at, members });
+            }
+            Outcome::Swept { more } => self.sweep_due |= more,
+            Outcome::Reborn => self.reading = false,
+            // Of an earlier life of the node.
+            Outcome::Renewed { .. } | Outcome::Fenced { .. } | Outcome::Applied { .. } => {}
+        }
+        news
+    }
+
+    /// An answer is of no use, and so its request has none.
+    fn forget_request(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Log { .. } | Outcome::Trimmed { .. } | Outcome::Reborn => self.reading = false,
+            Outcome::Roster { channel, .. } => self.want(channel.clone()),
+            Outcome::Renewed { .. } => self.renewing = None,
+            Outcome::Fenced { .. } | Outcome::Applied { .. } | Outcome::Swept { .. } => {}
+        }
+    }
+
+    fn renewed(&mut self, now: Millis, seq: u64, age_ms: u64, news: &mut Vec<News>) {
+        // From when it was asked for: the store may have begun to count then.
+        let asked_at = self.renewing.take().unwrap_or(now);
+        self.lease_until = asked_at.plus(self.lease_ms);
+        self.renew_at = now.plus(self.lease_ms / 4);
+        self.sweep_due = true;
+        if std::mem::replace(&mut self.ready, true) {
+            return;
+        }
+        if let Some(fenced) = self.reborn.take() {
+            self.read_seq = seq;
+            news.push(News::Reborn { age_ms, fenced });
+        } else if !std::mem::replace(&mut self.begun, true) {
+            self.read_seq = seq;
+            news.push(News::Begun { age_ms });
+        }
+    }
+
+    /// Takes another life. What was in doubt before is in doubt no less.
+    fn fence(&mut self, now: Millis, news: &mut Vec<News>) {
+        self.begin_again(now);
+        self.node = Incarnation(self.random.next());
+        news.push(News::Fenced);
+    }
+
+    fn begin_again(&mut self, now: Millis) {
+        self.ready = false;
+        self.number = 0;
+        self.renewing = None;
+        self.renew_at = now;
+        if let Some((changes, _)) = self.batch.take() {
+            for change in changes.into_iter().rev() {
+                self.queue.push_front(change);
+            }
+        }
+    }
+
+    /// The log begins anew, without this node's lease.
+    fn lose_data(&mut self, now: Millis, news: &mut Vec<News>) {
+        let fenced = self.lease_until <= now || self.reborn == Some(true);
+        self.reborn = Some(fenced);
+        if fenced {
+            self.fence(now, news);
+        } else {
+            self.begin_again(now);
+        }
+    }
+}
