@@ -76,14 +76,6 @@ pub(crate) fn from_hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-/// A list of frames as one JSON message.
-pub(crate) fn json_message(frames: &[Vec<u8>]) -> Vec<u8> {
-    let mut message = vec![b'['];
-    message.extend(frames.join(&b','));
-    message.push(b']');
-    message
-}
-
 /// A varint, as the binary encoding writes it.
 pub(crate) fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -13,7 +13,8 @@ use herenow_protocol::{ClientFrame, Decoded, ServerFrame};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::fixtures::{self, Example, fixture_path, json_message, read_fixture, write_fixture};
+use crate::checks::json_message;
+use crate::fixtures::{self, Example, fixture_path, read_fixture, write_fixture};
 use crate::{client_frames, server_frames};
 
 /// Compares the frames with a file, both ways and in both encodings.

@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod arbitrary;
+mod checks;
 mod client_frames;
+mod damaged;
 mod document;
 mod evolution;
 mod fixtures;
