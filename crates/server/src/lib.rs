@@ -20,6 +20,10 @@ mod signals;
 mod socket;
 
 pub use config::{Config, ConfigError, DurationFlag, LogFormat};
+/// What the targets in `fuzz/` call.
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub use http::checks as fuzzing;
 pub use origin::{Origin, OriginError};
 pub use run::{BindError, RunError, bind, run};
 pub use signals::wait_for_stop;

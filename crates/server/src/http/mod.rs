@@ -1,6 +1,8 @@
 //! HTTP: the routes and what is common to them.
 
 mod access;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod checks;
 mod connect;
 mod error;
 mod files;
