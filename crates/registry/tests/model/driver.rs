@@ -212,7 +212,6 @@ impl Driver {
 
     /// Stops observing a channel, once all was told.
     pub(crate) fn unobserve(&mut self, application: &str, channel: Channel) {
-        self.pass(TICK_MS);
         self.compare_streams();
         let id = self.id();
         let eye = self.eyes.iter_mut().find(|eye| eye.application == application).expect("one for each");
@@ -364,8 +363,9 @@ impl Driver {
         }
     }
 
-    /// Compares what observers were told, all of which must have gone out.
+    /// Compares what observers were told, a tick later, when all of it must have gone out.
     pub(crate) fn compare_streams(&mut self) {
+        self.pass(TICK_MS);
         for eye in &mut self.eyes {
             for (channel, watch) in eye.watches.iter_mut().filter(|(_, watch)| watch.open) {
                 let roster = self.model.roster(eye.application, channel);

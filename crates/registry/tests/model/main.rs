@@ -133,7 +133,6 @@ fn play(history: Vec<Step>, partitions: Option<u16>) {
             driver.compare_streams();
         }
     }
-    driver.pass(TICK_MS);
     driver.compare_streams();
     // All who are still connected stay; all others go.
     driver.pass(40_000);
