@@ -11,6 +11,7 @@ import { availableParallelism } from "node:os";
 
 import { browserSteps, findBrowsers } from "./browsers.mjs";
 import { buildSteps } from "./build.mjs";
+import { fuzzTests } from "./fuzz.mjs";
 import { Failure, main } from "./lib/failure.mjs";
 import { at, serverBinary } from "./lib/paths.mjs";
 import { attempt } from "./lib/run.mjs";
@@ -52,6 +53,13 @@ function nodeTests(folder, args, { waiting = false, first = [], last = [] } = {}
   return runTestFiles(phases, { args, env });
 }
 
+/** The simulation; and, unless one of its tests is asked for, that the registry's model notices broken rules as well. */
+async function simulate(args) {
+  const broken = ["--profile", "simulation", "--features", "breaks"];
+  await show("cargo", ["test", "--package", "sim", ...broken, ...args]);
+  if (args.length === 0) await show("cargo", ["test", "--package", "herenow-registry", ...broken, "--test", "model", "broken"]);
+}
+
 const END = ".test.mjs";
 /** How many files run at once that wait for most of their time. */
 const MANY = Math.min(2 * availableParallelism(), 6);
@@ -71,7 +79,9 @@ const STEPS = {
   // The root crate's tests run in the browser only.
   rust: { run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
   // All seeds that failed once, and that each rule which is broken on purpose is caught.
-  sim: { run: (args) => show("cargo", ["test", "--package", "sim", "--profile", "simulation", "--features", "breaks", ...args]) },
+  sim: { run: (args) => simulate(args) },
+  // Each reader of bytes from outside for 15 s.
+  fuzz: { run: (args) => fuzzTests(args) },
   types: { run: (args) => show("tsc", ["--project", at("tests", "types"), ...args]) },
   protocol: { needs: ["build"], run: (args) => nodeTests("tests/protocol", args) },
   packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },

@@ -7,6 +7,9 @@ import { at } from "./paths.mjs";
 
 export const WASM_PACK = "0.15.1";
 export const CARGO_DENY = "0.20.2";
+export const CARGO_FUZZ = "0.13.2";
+/** The nightly that fuzzes with a sanitizer: its name in rustup, and what its rustc says of itself. */
+export const NIGHTLY = { toolchain: "nightly-2026-05-20", commit: "e50aa6fba 2026-05-19" };
 /** The oldest Node that the scripts and tests run on. */
 export const NODE_MAJOR = 20;
 
