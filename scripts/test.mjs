@@ -5,11 +5,12 @@
 //   npm test -- rust e2e                       those steps
 //   npm test -- rust -- roster                 arguments after a second `--` go on to the step's own runner
 //   npm test -- e2e -- --test-name-pattern=x
+//   npm test -- browser -- --engine firefox
 
 import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
-import { browserSteps, findBrowsers } from "./browsers.mjs";
+import { browserSteps, engineSteps, findBrowsers } from "./browsers.mjs";
 import { buildSteps } from "./build.mjs";
 import { fuzzTests } from "./fuzz.mjs";
 import { Failure, main } from "./lib/failure.mjs";
@@ -19,7 +20,7 @@ import { duration, runSteps } from "./lib/steps.mjs";
 import { runTestFiles } from "./lib/test-files.mjs";
 import { app, packStep, tarball } from "./pack.mjs";
 import { setupSteps } from "./setup.mjs";
-import { wasmTests } from "./wasm-test.mjs";
+import { readArgs, wasmTests } from "./wasm-test.mjs";
 
 /** A step that is still running after this time hangs. */
 const STEP_MS = 30 * 60_000;
@@ -74,7 +75,10 @@ const E2E = {
   last: ["api-events", "demo", "fault-reload", "fault-tabs"],
 };
 
-/** Every step, in the order in which they run: the quick ones first. `needs` says what must be there before it. */
+/**
+ * Every step, in the order in which they run: the quick ones first. `needs` says what must be there before it; what
+ * `run` gives is told beside its result.
+ */
 const STEPS = {
   // The root crate's tests run in the browser only.
   rust: { run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
@@ -85,7 +89,7 @@ const STEPS = {
   types: { run: (args) => show("tsc", ["--project", at("tests", "types"), ...args]) },
   protocol: { needs: ["build"], run: (args) => nodeTests("tests/protocol", args) },
   packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },
-  browser: { needs: ["browsers", "build"], run: (args) => wasmTests(args) },
+  browser: { needs: ["engines", "build"], run: (args) => wasmTests(args) },
   e2e: { needs: ["browsers", "build", "pack"], run: (args) => nodeTests("tests/e2e", args, E2E) },
 };
 
@@ -107,23 +111,29 @@ async function runTest(name, args) {
   console.log(`\n── ${name} ${"─".repeat(Math.max(0, 70 - name.length))}`);
   const started = Date.now();
   let failure;
+  let note;
   try {
-    await STEPS[name].run(args);
+    note = await STEPS[name].run(args);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     failure = error;
     if (error.output) console.log(error.output);
     console.log(`\n${name}: ${error.message}. ${error.remedy}`);
   }
-  return { name, failure, ms: Date.now() - started };
+  return { name, failure, note, ms: Date.now() - started };
 }
 
 await main(async () => {
   const { names, args } = choose(process.argv.slice(2));
   const needs = new Set(names.flatMap((name) => STEPS[name].needs ?? []));
+  const browsers = [
+    ...(needs.has("browsers") ? browserSteps() : []),
+    ...(needs.has("engines") ? engineSteps(readArgs(args).engines) : []),
+  ];
   await runSteps([
     ...setupSteps(),
-    ...(needs.has("browsers") ? browserSteps() : []),
+    // Chromium's steps are in both.
+    ...new Set(browsers),
     ...(needs.has("build") ? buildSteps() : []),
     ...(needs.has("pack") ? [packStep] : []),
   ]);
@@ -131,8 +141,8 @@ await main(async () => {
   for (const name of names) results.push(await runTest(name, args));
 
   console.log("\nsteps of npm test:");
-  for (const { name, failure, ms } of results) {
-    console.log(`  ${failure ? "FAILED" : "passed"}  ${name.padEnd(10)} ${duration(ms)}`);
+  for (const { name, failure, note, ms } of results) {
+    console.log(`  ${failure ? "FAILED" : "passed"}  ${name.padEnd(10)} ${duration(ms)}${note ? `, ${note}` : ""}`);
   }
   const failed = results.filter(({ failure }) => failure).length;
   console.log(`${results.length - failed} passed, ${failed} failed`);
