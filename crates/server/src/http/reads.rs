@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::access::identify;
 use super::error::{ApiError, json};
+use crate::actor::Stopped;
 use crate::app::App;
 
 /// The most users of one page.
