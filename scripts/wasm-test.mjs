@@ -107,11 +107,13 @@ function split({ engines, isChosen }) {
  * Runs the tests in every engine; a `Failure` when one fails or is not run everywhere. Gives a note where an engine is
  * missing. Needs set-up, the engines' steps and the server's binary.
  */
-export async function wasmTests(args = []) {
-  const chosen = readArgs(args);
+export async function wasmTests(given = []) {
+  const chosen = readArgs(given);
   const { there, missing } = split(chosen);
   let log = "";
-  const server = await startServer({ args: ["--listen", "127.0.0.1:0"], onLog: (text) => (log += text) });
+  // A closed client is told as gone after the lingering: two tests wait for it.
+  const args = ["--listen", "127.0.0.1:0", "--goodbye-linger", "200ms"];
+  const server = await startServer({ args, onLog: (text) => (log += text) });
   const end = () => server.child.kill();
   process.once("exit", end);
   const silent = await listenSilently();

@@ -4,14 +4,18 @@ use js_sys::{Array, Function, Object, Promise, Reflect};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
-/// The address of the server, put in by `scripts/wasm-test.mjs`.
+// Put in by `scripts/wasm-test.mjs`.
+const ENDPOINT: Option<&str> = option_env!("HERENOW_TEST_ENDPOINT");
+const SILENT: Option<&str> = option_env!("HERENOW_TEST_SILENT");
+
+/// The address of the server.
 pub(crate) fn endpoint() -> &'static str {
-    option_env!("HERENOW_TEST_ENDPOINT").expect("HERENOW_TEST_ENDPOINT is set by scripts/wasm-test.mjs")
+    ENDPOINT.expect("HERENOW_TEST_ENDPOINT is set by scripts/wasm-test.mjs")
 }
 
 /// The address of one that accepts connections and never says a word.
 pub(crate) fn silent_endpoint() -> &'static str {
-    option_env!("HERENOW_TEST_SILENT").expect("HERENOW_TEST_SILENT is set by scripts/wasm-test.mjs")
+    SILENT.expect("HERENOW_TEST_SILENT is set by scripts/wasm-test.mjs")
 }
 
 /// Where nobody listens. Browsers forbid some such ports, but not this one.

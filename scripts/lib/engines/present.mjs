@@ -49,7 +49,7 @@ export const present = (engine, { needed = false } = {}) => ({
     return engine.lacking().length === 0;
   },
   run: async (progress) => {
-    const missing = engine.lacking().join(" and ");
+    const missing = engine.lacking().join(" and no ");
     if (mayInstall()) {
       await aptInstall(engine.packages, {
         progress,

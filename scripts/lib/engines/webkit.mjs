@@ -8,7 +8,7 @@ const VARIABLE = "SAFARIDRIVER";
 
 const driver = () => program(VARIABLE, ["WebKitWebDriver"]);
 /** Xvfb, or the display that is there. Safari has a window system of its own. */
-const display = () => which("Xvfb") ?? process.env.DISPLAY ?? (process.platform === "darwin" ? "own" : undefined);
+const display = () => which("Xvfb") || process.env.DISPLAY || (process.platform === "darwin" ? "its own" : undefined);
 
 /** @type {import("./present.mjs").Engine} */
 export const webkit = {
