@@ -30,6 +30,7 @@ async function given({ requestTimeout }, act, who) {
 /** Sends one request and gives the answer, an object, or throws what the server's error says. */
 async function request({ endpoint, requestTimeout, send }, path, bearer, body) {
   const away = (cause) => notOurs(endpoint, cause);
+  const signal = AbortSignal.timeout(requestTimeout);
   let answer;
   try {
     answer = await exchange(
@@ -38,12 +39,13 @@ async function request({ endpoint, requestTimeout, send }, path, bearer, body) {
         ...(body && { method: "POST", body: JSON.stringify(body) }),
         headers: { ...(bearer && { authorization: `Bearer ${bearer}` }), ...(body && { "content-type": "application/json" }) },
         cache: "no-store",
-        signal: AbortSignal.timeout(requestTimeout),
+        signal,
       }),
     );
   } catch (cause) {
     if (cause instanceof PresenceError) throw cause;
-    throw cause === "TimeoutError" ? late("the server") : away(cause);
+    // WebKit calls what a signal ended an AbortError, whatever the signal's reason.
+    throw signal.aborted ? late("the server") : away(cause);
   }
   const [ok, text] = answer;
   let value;

@@ -54,6 +54,10 @@ pub enum Break {
     SweepsAtOnce,
     /// A node whose lease ended asserts sessions of which it has heard nothing since.
     AssertsUnheard,
+    /// A node that is behind tells observers what is older than what they know.
+    TellsOlder,
+    /// Who is gone is not remembered.
+    ForgetsGone,
     /// What a node has left behind is never swept.
     SweepsNobody,
 }

@@ -91,13 +91,10 @@ impl Session {
             self.refused(now, &refused.channel, refused.code);
         }
         for channel in &mut self.channels.0 {
-            if channel.membership.server != Known::Unclear {
-                continue;
-            }
-            // Not named, or not answered: the session is not in it.
-            channel.membership.server = Known::Absent;
-            if !channel.membership.want {
-                channel.left(&mut self.outbox);
+            // Named and not answered: the session is not in it. What was not named may be held by another node, and is
+            // left.
+            if channel.membership.server == Known::Unclear && channel.membership.want {
+                channel.membership.server = Known::Absent;
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use herenow_sim::Profile;
+use herenow_sim::{Profile, Topology};
 
 /// What `--help` says.
 pub(crate) const HELP: &str = "\
@@ -8,6 +8,7 @@ Deterministic simulation of herenow. A seed that fails is printed with its invar
 
   sim --seeds N [--from S] [--profile calm|rough|hell] [--threads T]   run N seeds from S on (default 1)
   sim --seed S [--trace] [--profile P]   run one seed; --trace: with everything that happens
+  --nodes 1|3                            only on one server, or on three that share a store (default: on both)
   sim --list-breaks                      names the rules that can be broken on purpose
   sim --break NAME --seeds N ...         breaks one: it must fail (needs --features breaks)
 ";
@@ -17,6 +18,7 @@ Deterministic simulation of herenow. A seed that fails is printed with its invar
 pub(crate) struct Args {
     pub(crate) task: Task,
     pub(crate) profile: Profile,
+    pub(crate) topologies: Vec<Topology>,
     pub(crate) broken: Option<String>,
 }
 
@@ -32,6 +34,7 @@ pub(crate) enum Task {
 pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
     let mut args = args.skip(1);
     let (mut seed, mut seeds, mut from, mut threads) = (None, 100, 1, 2);
+    let mut topologies = Topology::ALL.to_vec();
     let (mut profile, mut broken, mut trace, mut other) = (Profile::Rough, None, false, None);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
@@ -43,6 +46,10 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
             "--profile" => {
                 let name = value()?;
                 profile = Profile::parse(&name).ok_or(format!("there is no profile {name}"))?;
+            }
+            "--nodes" => {
+                let nodes = value()?;
+                topologies = vec![Topology::parse(&nodes).ok_or(format!("{nodes} is neither 1 nor 3"))?];
             }
             "--break" => broken = Some(value()?),
             "--trace" => trace = true,
@@ -56,7 +63,7 @@ pub(crate) fn read(args: impl Iterator<Item = String>) -> Result<Args, String> {
         (None, Some(seed)) => Task::One { seed, trace },
         (None, None) => Task::Many { seeds, from, threads },
     };
-    Ok(Args { task, profile, broken })
+    Ok(Args { task, profile, topologies, broken })
 }
 
 fn number(text: &str) -> Result<u64, String> {

@@ -3,7 +3,7 @@
 use herenow_registry::breaks::{self as registry, Break as Registry};
 use herenow_session::breaks::{self as session, Break as Session};
 
-use crate::Profile;
+use crate::{Profile, Topology};
 
 /// A rule of one of the two crates.
 #[derive(Clone, Copy, Debug)]
@@ -23,15 +23,22 @@ pub struct Break {
     pub rule: Rule,
     /// The profile in which it shows.
     pub profile: Profile,
+    /// On which servers.
+    pub topology: Topology,
 }
 
 const fn rough(name: &'static str, rule: Rule) -> Break {
-    Break { name, rule, profile: Profile::Rough }
+    Break { name, rule, profile: Profile::Rough, topology: Topology::Alone }
+}
+
+/// What only servers that share a store can do.
+const fn shared(name: &'static str, rule: Registry) -> Break {
+    Break { name, rule: Rule::Registry(rule), profile: Profile::Rough, topology: Topology::Shared }
 }
 
 /// What takes several faults at once.
 const fn hell(name: &'static str, rule: Rule) -> Break {
-    Break { name, rule, profile: Profile::Hell }
+    Break { name, rule, profile: Profile::Hell, topology: Topology::Alone }
 }
 
 /// Every break.
@@ -55,6 +62,13 @@ pub const ALL: &[Break] = &[
     rough("lose-diffs", Rule::Registry(Registry::LosesDiffs)),
     rough("spare-nobody", Rule::Registry(Registry::SparesNobody)),
     rough("time-out-stopping", Rule::Registry(Registry::TimesOutStopping)),
+    shared("renew-ended", Registry::RenewsEnded),
+    shared("apply-twice", Registry::AppliesTwice),
+    shared("sweep-at-once", Registry::SweepsAtOnce),
+    shared("sweep-nobody", Registry::SweepsNobody),
+    shared("forget-gone", Registry::ForgetsGone),
+    shared("tell-older", Registry::TellsOlder),
+    shared("assert-unheard", Registry::AssertsUnheard),
     rough("tell-unsettled", Rule::Session(Session::TellsUnsettled)),
     rough("settle-unasked", Rule::Session(Session::SettlesUnasked)),
     rough("ignore-prev", Rule::Session(Session::IgnoresPrev)),

@@ -58,6 +58,7 @@ impl World {
         let now = self.now;
         self.last_link += 1;
         let id = self.last_link;
+        let node = self.node_for(slot);
         let place = &mut self.slots[slot];
         let Some(tab) = place.tab.as_mut() else { return };
         let life = tab.life;
@@ -68,7 +69,7 @@ impl World {
             slot,
             life,
             socket,
-            node: 0,
+            node,
             window: place.air.window(),
             seed: self.seed,
             stalled_until_ms: place.air.hole_until_ms,
@@ -78,6 +79,21 @@ impl World {
         self.links.insert(id, link);
         self.log(|| format!("tab {slot}.{life} opens socket {}, link {id}", socket.0));
         self.expect_up(id);
+    }
+
+    /// Where a new socket leads: mostly where the last one did, as far as a balancer knows that somebody is there.
+    fn node_for(&mut self, slot: usize) -> usize {
+        let mut dice = luck([self.seed, 26, slot as u64, self.last_link]);
+        let count = self.nodes.len();
+        let mut node = if dice.one_in(4) { dice.index(count) } else { self.slots[slot].node % count };
+        for _ in 1..count {
+            let known = &self.nodes[node];
+            if (known.registry.is_none() || known.draining) && !dice.one_in(8) {
+                node = (node + 1) % count;
+            }
+        }
+        self.slots[slot].node = node;
+        node
     }
 
     /// The link of a socket.

@@ -18,12 +18,18 @@ const BOUND_MS: u64 = 60_000;
 const MAX_THROTTLE_MS: u64 = 61_000;
 /// A change has reached every observer on a quiet link after a tick and this.
 const TOLD_MS: u64 = 10;
+/// The same for the log of a shared store on a quiet way.
+const LOG_MS: u64 = 100;
 
 impl World {
     /// Compares what can be compared at any time.
     pub(crate) fn look(&mut self) {
-        self.ledger.advance(self.now);
+        self.advance_oracle();
         self.look_at_answers();
+        if let Some(shared) = &self.shared {
+            let outcome = shared.facts.no_ghosts(self.now, self.trouble_until_ms);
+            self.check(outcome);
+        }
         for slot in 0..self.slots.len() {
             self.look_at_promises(slot);
             for channel in 0..CHANNELS.len() {
@@ -75,9 +81,9 @@ impl World {
         if !(wish.want && wish.acked && wish.is_settled() && is_quiet)
             || tab.state != State::Connected
             || now < settles_ms
-            || now < self.ledger.changed_ms[channel] + self.tick_ms + TOLD_MS
-            || !self.ledger.is_greeted(link)
-            || self.nodes[0].is_busy()
+            || now < self.changed_ms(channel) + self.tick_ms + TOLD_MS
+            || !self.is_greeted(link)
+            || self.is_behind(link, channel, tab.connected_ms)
         {
             return;
         }
@@ -97,7 +103,24 @@ impl World {
         }
     }
 
+    /// Whether the node of a link may not know yet what the store knows.
+    fn is_behind(&self, link: LinkId, channel: usize, connected_ms: u64) -> bool {
+        let Some(node) = self.links.get(&link).map(|link| link.node) else { return true };
+        let logs_ms = match &self.shared {
+            Some(shared) if shared.facts.is_troubled(node, self.now) => return true,
+            // The node asks the store how far the log is before it answers who comes back.
+            Some(_) if self.now < connected_ms + 1_000 => return true,
+            Some(_) => LOG_MS,
+            None => 0,
+        };
+        self.nodes[node].is_busy() || self.now < self.changed_ms(channel) + self.tick_ms + TOLD_MS + logs_ms
+    }
+
     fn listed(&self, channel: usize) -> Roster {
+        if let Some(shared) = &self.shared {
+            let members = shared.store.members("default", CHANNELS[channel]);
+            return members.into_iter().map(|member| (member.user, member.attributes)).collect();
+        }
         let Some(registry) = &self.nodes[0].registry else { return Roster::new() };
         let page = registry.users(Millis(self.now), "default", CHANNELS[channel], None, 100);
         let users = page.map(|page| page.users).unwrap_or_default();
@@ -116,7 +139,7 @@ impl World {
         }
         for (channel, name) in CHANNELS.iter().enumerate() {
             let want = tab.joining[channel].want;
-            let held = self.ledger.hold(now, tab.user, tab.secret, channel);
+            let held = self.hold(tab.user, tab.secret, channel);
             let message = match (want, held) {
                 (true, Hold::Yes) | (false, Hold::No | Hold::Maybe) => continue,
                 (true, Hold::No | Hold::Maybe) => format!("tab {slot} wants to be in {name} and is not"),
@@ -190,11 +213,16 @@ impl World {
             self.expect_down(id);
         }
         self.trouble_until_ms = now + 15_000;
-        let life = self.nodes[0].life;
-        if self.nodes[0].registry.is_none() {
-            self.plan(now + 100, Event::NodeStarts { node: 0 });
+        if let Some(shared) = &mut self.shared {
+            shared.ways.fill_with(Default::default);
         }
-        self.wake_node(0, life);
+        for node in 0..self.nodes.len() {
+            let life = self.nodes[node].life;
+            if self.nodes[node].registry.is_none() {
+                self.plan(now + 100, Event::NodeStarts { node });
+            }
+            self.wake_node(node, life);
+        }
         for slot in 0..self.slots.len() {
             let Some(tab) = self.slots[slot].tab.as_mut() else { continue };
             let life = tab.life;

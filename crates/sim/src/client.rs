@@ -33,13 +33,22 @@ pub(crate) struct Slot {
     pub(crate) lives: u32,
     pub(crate) tab: Option<Tab>,
     pub(crate) air: Air,
+    /// Where its last socket led.
+    pub(crate) node: usize,
     /// What the next page does first.
     pub(crate) next_calls: Vec<Call>,
 }
 
 impl Slot {
     pub(crate) fn new(index: usize) -> Self {
-        Self { user: index % USERS, lives: 0, tab: None, air: Air::default(), next_calls: Vec::new() }
+        Self {
+            user: index % USERS,
+            lives: 0,
+            tab: None,
+            air: Air::default(),
+            node: index,
+            next_calls: Vec::new(),
+        }
     }
 }
 
@@ -109,6 +118,8 @@ pub(crate) struct Tab {
     /// The secret of the last hello.
     pub(crate) secret: u128,
     pub(crate) state: State,
+    /// When it last became connected.
+    pub(crate) connected_ms: u64,
     pub(crate) token_asked: bool,
     pub(crate) reacted_ms: u64,
     /// When the server was last heard.
@@ -159,6 +170,7 @@ impl World {
             socket: None,
             secret,
             state: State::Idle,
+            connected_ms: 0,
             token_asked: false,
             reacted_ms: 0,
             heard_ms: 0,

@@ -21,8 +21,10 @@ mod plan;
 mod profile;
 mod reads;
 mod server;
+mod shared;
 mod shrink;
 mod steps;
+mod topology;
 mod turns;
 mod world;
 
@@ -30,6 +32,7 @@ pub use failure::{Failure, Invariant};
 pub use plan::{Step, steps};
 pub use profile::Profile;
 pub use shrink::shrink;
+pub use topology::Topology;
 
 use world::World;
 
@@ -45,8 +48,8 @@ pub struct Outcome {
 }
 
 /// Plays `steps` with the luck of `seed`.
-pub fn run(seed: u64, steps: &[Step], trace: bool) -> Outcome {
-    let mut world = World::new(seed, steps.to_vec(), trace);
+pub fn run(seed: u64, steps: &[Step], topology: Topology, trace: bool) -> Outcome {
+    let mut world = World::new(seed, steps.to_vec(), topology, trace);
     world.run();
     Outcome { failure: world.failure, trace: world.trace.unwrap_or_default(), events: world.events }
 }

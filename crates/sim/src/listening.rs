@@ -6,13 +6,19 @@ use crate::client::{Promise, Purpose};
 use crate::dice::luck;
 use crate::failure::Invariant;
 use crate::net::is_up;
+use crate::oracle::session::Hold;
 use crate::oracle::stream::Stream;
+use crate::oracle::views::truths;
 use crate::oracle::{Roster, channel_number};
 use crate::plan::{CHANNELS, Call};
 use crate::world::{Event, World};
 
 /// Silence after which a session gives its socket up.
 const SILENCE_MS: u64 = 25_000;
+
+/// How far a node may be behind the log of a shared store, in milliseconds: on a good way, and on a bad one.
+const LOG_MS: u64 = 1_000;
+const BEHIND_MS: u64 = 60_000;
 
 impl World {
     /// A listener begins with the roster that is there when it is told to be ready.
@@ -23,9 +29,19 @@ impl World {
             if tab.streams[channel].is_none()
                 && let Some(roster) = tab.session.roster(name)
             {
-                let called_ms = tab.observing[channel].called_ms;
-                let epochs = tab.called_epochs[channel];
-                let begun = Stream::begin(copy(roster), &self.ledger.truths[channel], called_ms, epochs);
+                let node = tab.link.and_then(|link| self.links.get(&link)).map_or(0, |link| link.node);
+                let is_behind =
+                    self.shared.as_ref().is_some_and(|shared| shared.facts.is_troubled(node, self.now));
+                let behind_ms = match &self.shared {
+                    Some(_) if is_behind => BEHIND_MS,
+                    Some(_) => self.tick_ms + LOG_MS,
+                    None => 0,
+                };
+                let called_ms = tab.observing[channel].called_ms.saturating_sub(behind_ms);
+                // A node that is behind may speak for an earlier life of the store.
+                let epochs = if is_behind { 0 } else { tab.called_epochs[channel] };
+                let truths = truths(&self.ledger, self.shared.as_ref(), channel);
+                let begun = Stream::begin(copy(roster), truths, called_ms, epochs);
                 match begun {
                     Ok(stream) => tab.streams[channel] = Some(stream),
                     Err(failure) => outcome = Err(failure),
@@ -44,12 +60,15 @@ impl World {
                 event.kind, event.user, event.channel, event.attributes, event.sync
             )
         });
-        self.ledger.advance(now);
+        self.advance_oracle();
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
         let Some(channel) = channel_number(&event.channel) else { return };
         let settling = now < tab.holds_until_ms[channel];
         let outcome = match &mut tab.streams[channel] {
-            Some(stream) => stream.hear(now, event, &self.ledger.truths[channel], settling, self.epochs),
+            Some(stream) => {
+                let truths = truths(&self.ledger, self.shared.as_ref(), channel);
+                stream.hear(now, event, truths, settling, self.epochs)
+            }
             None => Err((Invariant::NoGap, format!("an event of {} without a roster", event.channel))),
         };
         let react = now >= tab.reacted_ms + 100 && !self.healed;
@@ -103,18 +122,25 @@ impl World {
     pub(crate) fn resolved(&mut self, slot: usize, promise: PromiseId, value: &Settled) {
         self.log(|| format!("tab {slot}: promise {} resolves", promise.0));
         let Some(known) = self.take_promise(slot, promise) else { return };
+        self.advance_oracle();
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
         let (user, secret) = (tab.user, tab.secret);
-        self.ledger.advance(self.now);
         let outcome = match known.purpose {
             Purpose::Join(channel) => {
                 tab.joining[channel].resolved(promise.0);
                 // What is joined already resolves at once, what is being joined with the answer that is on its way: that
                 // the server is gone since cannot be known before its silence has lasted.
-                let unknowing = self.now < tab.heard_ms + SILENCE_MS
-                    && !tab.link.is_some_and(|link| is_up(&self.links, link));
+                let in_touch = tab.link.is_some_and(|link| {
+                    let node = self.links.get(&link).map_or(0, |link| link.node);
+                    let troubled =
+                        self.shared.as_ref().is_some_and(|shared| shared.facts.is_troubled(node, self.now));
+                    is_up(&self.links, link) && !troubled
+                });
+                // A node whose lease ended has to hear of a session before it asserts and tells it.
+                let at_once = known.called_ms == self.now && self.shared.is_some();
+                let unknowing = self.now < tab.heard_ms + SILENCE_MS && (!in_touch || at_once);
                 let expected = tab.joining[channel].want && !unknowing;
-                if expected && !self.ledger.held_since(user, secret, channel, known.called_ms) {
+                if expected && !self.held_since(user, secret, channel, known.called_ms) {
                     Err(format!("u{user}'s join of {} resolves and was not done", CHANNELS[channel]))
                 } else {
                     Ok(())
@@ -128,8 +154,12 @@ impl World {
                             + 2 * self.ledger.times.ping_ms
                             + self.ledger.times.grace_ms
                     && !tab.link.is_some_and(|link| is_up(&self.links, link));
-                let expected = !tab.joining[channel].want && !unknowing;
-                if expected && self.ledger.surely_holds(self.now, user, secret, channel) {
+                let left_over = self
+                    .shared
+                    .as_ref()
+                    .is_some_and(|shared| shared.facts.may_be_left_over(self.now, channel));
+                let expected = !tab.joining[channel].want && !unknowing && !left_over;
+                if expected && self.hold(user, secret, channel) == Hold::Yes {
                     Err(format!("u{user}'s leave of {} resolves and is not done", CHANNELS[channel]))
                 } else {
                     Ok(())
@@ -140,9 +170,7 @@ impl World {
                 Ok(())
             }
             Purpose::Set(channel) => match value {
-                Settled::Attributes(stored)
-                    if self.ledger.was_stored(secret, channel, stored, known.called_ms) =>
-                {
+                Settled::Attributes(stored) if self.was_stored(secret, channel, stored, known.called_ms) => {
                     Ok(())
                 }
                 Settled::Attributes(stored) => Err(format!(
@@ -181,6 +209,9 @@ impl World {
         let Some(tab) = self.slots[slot].tab.as_mut() else { return };
         let known = tab.state;
         tab.state = change.state;
+        if change.state == State::Connected {
+            tab.connected_ms = self.now;
+        }
         if change.previous != known {
             self.fail(
                 Invariant::States,

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use args::{Args, HELP, Task};
-use herenow_sim::{Failure, Invariant, Profile, run, shrink, steps};
+use herenow_sim::{Failure, Invariant, Profile, Topology, run, shrink, steps};
 
 /// Time between two lines of progress.
 const PROGRESS: Duration = Duration::from_secs(5);
@@ -46,40 +46,44 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Runs a seed in this thread.
-fn play(args: &Args, seed: u64) -> Option<Failure> {
+/// Runs a seed in this thread, on each topology until one fails.
+fn play(args: &Args, seed: u64) -> Option<(Topology, Failure)> {
     SEED.set(seed);
-    breaking::set(args.broken.as_deref());
-    let failure =
-        std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, &steps(seed, args.profile), false).failure));
-    failure.unwrap_or_else(|_| {
-        Some(Failure { invariant: Invariant::NoPanic, at_ms: 0, message: "see the panic above".into() })
+    args.topologies.iter().find_map(|topology| {
+        breaking::set(args.broken.as_deref());
+        let steps = steps(seed, args.profile, *topology);
+        let failure =
+            std::panic::catch_unwind(AssertUnwindSafe(|| run(seed, &steps, *topology, false).failure));
+        let panicked =
+            || Failure { invariant: Invariant::NoPanic, at_ms: 0, message: "see the panic above".into() };
+        failure.unwrap_or_else(|_| Some(panicked())).map(|failure| (*topology, failure))
     })
 }
 
 fn one(args: &Args, seed: u64, trace: bool) -> ExitCode {
     SEED.set(seed);
-    breaking::set(args.broken.as_deref());
-    let outcome = run(seed, &steps(seed, args.profile), trace);
-    outcome.trace.iter().for_each(|line| println!("{line}"));
-    println!("seed {seed}, {}: {} events", args.profile.name(), outcome.events);
-    match outcome.failure {
-        Some(failure) => {
+    for topology in &args.topologies {
+        breaking::set(args.broken.as_deref());
+        let outcome = run(seed, &steps(seed, args.profile, *topology), *topology, trace);
+        outcome.trace.iter().for_each(|line| println!("{line}"));
+        let (profile, nodes) = (args.profile.name(), topology.nodes());
+        println!("seed {seed}, {profile}, nodes {nodes}: {} events", outcome.events);
+        if let Some(failure) = outcome.failure {
             println!("{failure}");
             if !trace {
-                show(args.profile, seed, &failure);
+                show(args.profile, *topology, seed, &failure);
             }
-            ExitCode::FAILURE
+            return ExitCode::FAILURE;
         }
-        None => ExitCode::SUCCESS,
     }
+    ExitCode::SUCCESS
 }
 
 fn many(args: &Args, seeds: u64, from: u64, threads: usize) -> ExitCode {
     println!("{} seeds of {} from {from} on, {threads} threads", seeds, args.profile.name());
     let next = AtomicU64::new(from);
     let done = AtomicU64::new(0);
-    let found: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
+    let found: Mutex<Option<(u64, Topology, Failure)>> = Mutex::new(None);
     let shown = Mutex::new(Instant::now());
     let started = Instant::now();
     std::thread::scope(|scope| {
@@ -90,10 +94,10 @@ fn many(args: &Args, seeds: u64, from: u64, threads: usize) -> ExitCode {
                     if seed >= from + seeds || found.lock().is_ok_and(|found| found.is_some()) {
                         return;
                     }
-                    if let Some(failure) = play(args, seed)
+                    if let Some((topology, failure)) = play(args, seed)
                         && let Ok(mut found) = found.lock()
                     {
-                        found.get_or_insert((seed, failure));
+                        found.get_or_insert((seed, topology, failure));
                     }
                     let count = done.fetch_add(1, Ordering::Relaxed) + 1;
                     if let Ok(mut shown) = shown.lock()
@@ -111,10 +115,10 @@ fn many(args: &Args, seeds: u64, from: u64, threads: usize) -> ExitCode {
     let count = done.into_inner();
     println!("{count} seeds in {seconds:.1} s, {:.1} a second", count as f64 / seconds);
     match found.into_inner() {
-        Ok(Some((seed, failure))) => {
-            println!("seed {seed}: {failure}");
+        Ok(Some((seed, topology, failure))) => {
+            println!("seed {seed}, nodes {}: {failure}", topology.nodes());
             breaking::set(args.broken.as_deref());
-            show(args.profile, seed, &failure);
+            show(args.profile, topology, seed, &failure);
             ExitCode::FAILURE
         }
         Ok(None) | Err(_) => {
@@ -125,16 +129,19 @@ fn many(args: &Args, seeds: u64, from: u64, threads: usize) -> ExitCode {
 }
 
 /// Shows the fewest steps that fail, and what happens then.
-fn show(profile: Profile, seed: u64, failure: &Failure) {
+fn show(profile: Profile, topology: Topology, seed: u64, failure: &Failure) {
     if failure.invariant == Invariant::NoPanic {
         return;
     }
-    let (few, failure) = shrink(seed, &steps(seed, profile), failure);
+    let (few, failure) = shrink(seed, &steps(seed, profile, topology), topology, failure);
     println!("with {} steps: {failure}", few.len());
-    for line in run(seed, &few, true).trace {
+    for line in run(seed, &few, topology, true).trace {
         println!("{line}");
     }
-    println!("again: cargo run --release -p sim -- --profile {} --seed {seed} --trace", profile.name());
+    let (profile, nodes) = (profile.name(), topology.nodes());
+    println!(
+        "again: cargo run --release -p sim -- --profile {profile} --nodes {nodes} --seed {seed} --trace"
+    );
 }
 
 #[cfg(feature = "breaks")]

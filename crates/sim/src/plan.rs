@@ -2,6 +2,7 @@
 
 use crate::dice::Dice;
 use crate::profile::Profile;
+use crate::topology::Topology;
 
 /// Users of a run.
 pub(crate) const USERS: usize = 5;
@@ -118,12 +119,22 @@ pub(crate) enum Act {
     Shutdown(u64, u64),
     /// Nobody reaches the node for so long.
     Partition(u64),
+    /// A node does not reach the store for so long.
+    StoreHole(usize, u64),
+    /// Every third message between a node and the store is lost for so long.
+    StoreLossy(usize, u64),
+    /// The store is slow for a node for so long.
+    StoreSlow(usize, u64),
+    /// Nobody reaches the store for so long.
+    StoreAway(u64),
+    /// The store loses the data of a partition.
+    StoreLoses(usize),
     /// Nothing; the run does not end before.
     Wait,
 }
 
-/// The steps of a seed.
-pub fn steps(seed: u64, profile: Profile) -> Vec<Step> {
+/// The steps of a seed. Those of nodes that share a store have faults of the store among them.
+pub fn steps(seed: u64, profile: Profile, topology: Topology) -> Vec<Step> {
     let mut dice = Dice::new(seed ^ 0x5eed_0000_c0de);
     let mut steps = Vec::new();
     let mut at_ms = 10;
@@ -140,6 +151,14 @@ pub fn steps(seed: u64, profile: Profile) -> Vec<Step> {
         at_ms += gap(&mut dice);
         serial += 1;
         steps.push(Step { at_ms, act: profile.act(&mut dice, serial) });
+    }
+    if topology == Topology::Shared {
+        let mut dice = Dice::new(seed ^ 0x0057_04e5_0000);
+        for step in &mut steps {
+            if dice.below(1_000) < profile.store_faults() {
+                step.act = profile.store_fault(&mut dice);
+            }
+        }
     }
     steps
 }

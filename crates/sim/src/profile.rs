@@ -2,6 +2,8 @@
 
 use crate::dice::Dice;
 use crate::plan::{Act, CHANNELS, Crash, SLOTS, Way, first_calls, some_calls};
+use crate::shared::PARTITIONS;
+use crate::topology::Topology;
 
 /// How much goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +68,27 @@ impl Profile {
         }
     }
 
+    /// Of a thousand steps, those that are faults of a shared store.
+    pub(crate) const fn store_faults(self) -> u64 {
+        match self {
+            Profile::Calm => 4,
+            Profile::Rough => 30,
+            Profile::Hell => 90,
+        }
+    }
+
+    pub(crate) fn store_fault(self, dice: &mut Dice) -> Act {
+        let node = dice.index(Topology::Shared.nodes());
+        match dice.below(12) {
+            0..=3 => Act::StoreHole(node, long(dice)),
+            4..=6 => Act::StoreLossy(node, long(dice)),
+            7..=9 => Act::StoreSlow(node, long(dice)),
+            10 => Act::StoreAway(long(dice)),
+            _ => Act::StoreLoses(dice.index(usize::from(PARTITIONS))),
+        }
+    }
+
     fn fault(self, dice: &mut Dice, slot: usize) -> Act {
-        let long = |dice: &mut Dice| match dice.below(10) {
-            0..=4 => dice.between(50, 1_500),
-            5..=7 => dice.between(1_000, 9_000),
-            8 => dice.between(8_000, 13_000),
-            _ => dice.between(10_000, 45_000),
-        };
         match dice.below(100) {
             0..=21 => {
                 let sees = |dice: &mut Dice| (!dice.one_in(4)).then(|| dice.below(3) * dice.below(2_000));
@@ -108,5 +124,15 @@ impl Profile {
             _ if dice.one_in(2) => Act::LateHello(slot, Way::Up, dice.between(700, 4_800)),
             _ => Act::LateHello(slot, Way::Down, dice.between(10_500, 14_000)),
         }
+    }
+}
+
+/// How long a fault lasts, in milliseconds.
+fn long(dice: &mut Dice) -> u64 {
+    match dice.below(10) {
+        0..=4 => dice.between(50, 1_500),
+        5..=7 => dice.between(1_000, 9_000),
+        8 => dice.between(8_000, 13_000),
+        _ => dice.between(10_000, 45_000),
     }
 }

@@ -4,11 +4,13 @@ use std::collections::VecDeque;
 
 use herenow_protocol::codec::{Decoded, postcard};
 use herenow_protocol::{ClientFrame, CloseCode, Code, HELLO_TIMEOUT_MS, Hello, Refusal};
+use herenow_registry::store::{Answer, Request};
 use herenow_registry::{Identity, Millis, Registry};
 
 use crate::dice::luck;
 use crate::failure::Invariant;
 use crate::net::{Down, LinkId, Peer, Up};
+use crate::shared::PARTITIONS;
 use crate::turns::{Message, next_message};
 use crate::world::{Event, World, config};
 
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Gone { link: LinkId },
     Shutdown { over_ms: u64 },
     CloseAll,
+    Stored(Box<Answer>),
+    StoreFailed(Box<Request>),
 }
 
 /// A server.
@@ -68,15 +72,21 @@ impl World {
         if self.nodes[node].registry.is_some() {
             return;
         }
-        let seed = luck([self.seed, 11, self.epochs as u64]).next();
-        self.epochs += 1;
+        let seed = luck([self.seed, 11, self.starts]).next();
+        self.starts += 1;
         let now = self.now;
-        self.ledger.start(now);
-        let registry = Registry::new(config(self.seed), seed, Millis(now));
+        let registry = if self.shared.is_some() {
+            Registry::sharing(config(self.seed), PARTITIONS, seed, Millis(now))
+        } else {
+            self.epochs += 1;
+            self.ledger.start(now);
+            Registry::new(config(self.seed), seed, Millis(now))
+        };
         let known = &mut self.nodes[node];
         let life = known.life + 1;
         *known = Node { registry: Some(registry), life, ..Node::new() };
         self.log(|| format!("node {node} starts, life {life}"));
+        self.want_turn(node, now);
     }
 
     /// The process is gone. `loudly`: the machine says so to the other ends.
@@ -87,9 +97,11 @@ impl World {
         self.log(|| format!("node {node} is gone"));
         let life = self.nodes[node].life;
         self.nodes[node] = Node { life, ..Node::new() };
-        self.ledger.lose_all(self.now);
-        let ids: Vec<LinkId> = self.links.keys().copied().collect();
-        for id in ids {
+        match &mut self.shared {
+            Some(shared) => shared.facts.trouble(node, self.now),
+            None => self.ledger.lose_all(self.now),
+        }
+        for id in self.links_to(node) {
             let at = self.now + luck([self.seed, 12, id]).below(40);
             let Some(link) = self.links.get_mut(&id) else { continue };
             if link.peer == Peer::Closed {
@@ -110,7 +122,10 @@ impl World {
             return;
         }
         known.paused_since = Some(self.now);
-        self.ledger.pause(self.now);
+        match &mut self.shared {
+            Some(shared) => shared.facts.trouble(node, self.now + ms),
+            None => self.ledger.pause(self.now),
+        }
         let life = known.life;
         self.plan(self.now + ms, Event::NodeWakes { node, life });
     }
@@ -121,7 +136,10 @@ impl World {
         }
         let Some(since) = self.nodes[node].paused_since.take() else { return };
         self.log(|| format!("node {node} wakes"));
-        self.ledger.wake(self.now, since);
+        match &mut self.shared {
+            Some(shared) => shared.facts.trouble(node, self.now),
+            None => self.ledger.wake(self.now, since),
+        }
         // A task of the server may look at the clock before any looks at its socket.
         if luck([self.seed, 13, self.now]).one_in(2) {
             self.turn(node);
@@ -129,8 +147,7 @@ impl World {
         for (link, message) in std::mem::take(&mut self.nodes[node].backlog) {
             self.reached(link, message);
         }
-        let ids: Vec<LinkId> = self.links.keys().copied().collect();
-        for id in ids {
+        for id in self.links_to(node) {
             self.write(id);
         }
         self.turn(node);
@@ -144,10 +161,10 @@ impl World {
         known.draining = true;
         let life = known.life;
         known.inbox.push_back(Command::Shutdown { over_ms });
-        let waiting: Vec<LinkId> =
-            self.links.values().filter(|link| link.peer == Peer::Accepted).map(|link| link.id).collect();
-        for id in waiting {
-            self.end_socket(id, CloseCode::Restart, "the server restarts");
+        for id in self.links_to(node) {
+            if self.links.get(&id).is_some_and(|link| link.peer == Peer::Accepted) {
+                self.end_socket(id, CloseCode::Restart, "the server restarts");
+            }
         }
         self.want_turn(node, self.now);
         self.plan(self.now + over_ms, Event::NodeExits { node, life, down_ms });
@@ -165,6 +182,10 @@ impl World {
         self.turn(node);
         self.kill_node(node, true);
         self.plan(self.now + down_ms, Event::NodeStarts { node });
+    }
+
+    pub(crate) fn links_to(&self, node: usize) -> Vec<LinkId> {
+        self.links.values().filter(|link| link.node == node).map(|link| link.id).collect()
     }
 
     // ---- sockets

@@ -5,6 +5,7 @@ use herenow_session::Lifecycle;
 use crate::client::Page;
 use crate::dice::luck;
 use crate::plan::{Act, Way};
+use crate::shared::Way as StoreWay;
 use crate::world::{Event, World};
 
 impl World {
@@ -88,13 +89,23 @@ impl World {
             }
             Act::TokenTrouble(slot, ms) => self.slots[slot].air.token_trouble_until_ms = now + ms,
             Act::Kill(down_ms, loudly) => {
-                if self.nodes[0].registry.is_some() {
-                    self.kill_node(0, loudly);
-                    self.plan(now + down_ms, Event::NodeStarts { node: 0 });
+                let node = self.some_node();
+                if self.nodes[node].registry.is_some() {
+                    self.kill_node(node, loudly);
+                    self.plan(now + down_ms, Event::NodeStarts { node });
                 }
             }
-            Act::Pause(ms) => self.pause_node(0, ms),
-            Act::Shutdown(over_ms, down_ms) => self.shut_node_down(0, over_ms, down_ms),
+            Act::Pause(ms) => self.pause_node(self.some_node(), ms),
+            Act::Shutdown(over_ms, down_ms) => self.shut_node_down(self.some_node(), over_ms, down_ms),
+            Act::StoreHole(node, ms) => self.trouble_way(node, ms, |way| &mut way.hole_until_ms),
+            Act::StoreLossy(node, ms) => self.trouble_way(node, ms, |way| &mut way.lossy_until_ms),
+            Act::StoreSlow(node, ms) => self.trouble_way(node, ms, |way| &mut way.slow_until_ms),
+            Act::StoreAway(ms) => {
+                for node in 0..self.nodes.len() {
+                    self.trouble_way(node, ms, |way| &mut way.hole_until_ms);
+                }
+            }
+            Act::StoreLoses(partition) => self.lose_data(partition),
             Act::Wait => {}
             Act::Partition(ms) => {
                 for slot in 0..self.slots.len() {
@@ -104,6 +115,19 @@ impl World {
             }
         }
         self.note_trouble(at);
+    }
+
+    fn some_node(&self) -> usize {
+        luck([self.seed, 33, self.now]).index(self.nodes.len())
+    }
+
+    /// Something is wrong with the way of a node to the store for so long.
+    fn trouble_way(&mut self, node: usize, ms: u64, which: impl Fn(&mut StoreWay) -> &mut u64) {
+        let until_ms = self.now + ms;
+        let Some(shared) = &mut self.shared else { return };
+        let known = which(&mut shared.ways[node]);
+        *known = until_ms.max(*known);
+        shared.facts.trouble(node, until_ms);
     }
 
     /// A fault makes the tab, or all, worse for a while.
@@ -123,8 +147,18 @@ impl World {
             | Act::ResetHandshake(slot)
             | Act::LateHello(slot, ..)
             | Act::Flood(slot, ..) => (slot, now + 15_000),
-            Act::Kill(ms, _) | Act::Pause(ms) | Act::Partition(ms) => {
+            Act::Kill(ms, _)
+            | Act::Pause(ms)
+            | Act::Partition(ms)
+            | Act::StoreHole(_, ms)
+            | Act::StoreLossy(_, ms)
+            | Act::StoreSlow(_, ms)
+            | Act::StoreAway(ms) => {
                 self.trouble_until_ms = self.trouble_until_ms.max(now + ms);
+                return;
+            }
+            Act::StoreLoses(_) => {
+                self.trouble_until_ms = self.trouble_until_ms.max(now);
                 return;
             }
             Act::Shutdown(over_ms, down_ms) => {

@@ -78,6 +78,8 @@ impl World {
                     registry.handle_shutdown(now, over_ms);
                 }
                 Command::CloseAll => ends = true,
+                Command::Stored(answer) => registry.handle_store(now, *answer),
+                Command::StoreFailed(request) => registry.handle_store_failure(now, &request),
             }
         }
         if registry.poll_timeout().is_some_and(|at| at <= now) {
@@ -97,20 +99,26 @@ impl World {
             }
             self.want_turn(node, at.0);
         }
-        let answers = self.carry_out(outputs);
-        let outcome = self.ledger.turn(self.now, inputs, &answers);
-        self.check(outcome);
-        self.compare_listings(node);
+        // Before the store is asked for what follows from it.
+        if let Some(shared) = &mut self.shared {
+            shared.facts.note(self.now, node, &inputs);
+        }
+        let answers = self.carry_out(node, outputs);
+        if self.shared.is_none() {
+            let outcome = self.ledger.turn(self.now, inputs, &answers);
+            self.check(outcome);
+            self.compare_listings(node);
+        }
         if ends {
-            let open: Vec<LinkId> =
-                self.links.values().filter(|link| link.peer == Peer::Greeted).map(|link| link.id).collect();
-            for id in open {
-                self.end_socket(id, CloseCode::Restart, "the server restarts");
+            for id in self.links_to(node) {
+                if self.links.get(&id).is_some_and(|link| link.peer == Peer::Greeted) {
+                    self.end_socket(id, CloseCode::Restart, "the server restarts");
+                }
             }
         }
     }
 
-    fn carry_out(&mut self, outputs: Vec<Output>) -> Answers {
+    fn carry_out(&mut self, node: usize, outputs: Vec<Output>) -> Answers {
         let mut answers = Answers::default();
         let mut touched = Vec::new();
         for output in outputs {
@@ -122,7 +130,7 @@ impl World {
                         touched.push(connection.0);
                     }
                 }
-                Output::Ask(_) => {}
+                Output::Ask(request) => self.ask_store(node, request),
                 Output::Ping { connection } => {
                     if let Some(link) = self.links.get_mut(&connection.0) {
                         link.waiting.push_back(Waiting::Ping);

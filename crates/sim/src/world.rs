@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use herenow_registry::Config;
+use herenow_registry::store::Answer as Stored;
 
 use crate::client::{Answer, Slot};
 use crate::dice::luck;
@@ -12,6 +13,8 @@ use crate::net::{Link, LinkId};
 use crate::oracle::ledger::{Ledger, Times};
 use crate::plan::{SLOTS, Step};
 use crate::server::Node;
+use crate::shared::{Asking, Shared};
+use crate::topology::Topology;
 
 /// When a run begins, so that no time is 0.
 pub(crate) const START_MS: u64 = 1_000;
@@ -81,6 +84,9 @@ pub(crate) enum Event {
     Widen {
         slot: usize,
     },
+    StoreAsked(Box<Asking>),
+    StoreAnswered(Box<(Asking, Stored)>),
+    StoreFailed(Box<Asking>),
     /// Compare what can be compared.
     Look,
 }
@@ -124,9 +130,14 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) links: BTreeMap<LinkId, Link>,
     pub(crate) last_link: LinkId,
+    /// What one server must hold.
     pub(crate) ledger: Ledger,
-    /// Lives of servers so far.
+    /// What several share.
+    pub(crate) shared: Option<Shared>,
+    /// Lives of stores so far.
     pub(crate) epochs: usize,
+    /// Lives of servers so far.
+    pub(crate) starts: u64,
     /// Until then something is wrong with the server or all of the network.
     pub(crate) trouble_until_ms: u64,
     /// No more faults: everything is to become good.
@@ -143,7 +154,7 @@ pub(crate) fn config(seed: u64) -> Config {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, steps: Vec<Step>, trace: bool) -> Self {
+    pub(crate) fn new(seed: u64, steps: Vec<Step>, topology: Topology, trace: bool) -> Self {
         let config = config(seed);
         let times = Times {
             grace_ms: config.grace_ms,
@@ -162,15 +173,22 @@ impl World {
             links: BTreeMap::new(),
             last_link: 0,
             ledger: Ledger::new(times),
+            shared: match topology {
+                Topology::Alone => None,
+                Topology::Shared => Some(Shared::new(START_MS, times, config.node_lease_ms)),
+            },
             epochs: 0,
+            starts: 0,
             trouble_until_ms: 0,
             healed: false,
             failure: None,
             trace: trace.then(Vec::new),
             events: 0,
         };
-        world.nodes.push(Node::new());
-        world.start_node(0);
+        for node in 0..topology.nodes() {
+            world.nodes.push(Node::new());
+            world.start_node(node);
+        }
         for at in 0..world.steps.len() {
             world.plan(START_MS + world.steps[at].at_ms, Event::Step(at));
         }
@@ -244,6 +262,12 @@ impl World {
             Event::Read { slot, channel } => self.read(slot, channel),
             Event::Flood { slot, life, channel, left } => self.flood(slot, life, channel, left),
             Event::Widen { slot } => self.widen(slot),
+            Event::StoreAsked(asking) => self.store_asked(*asking),
+            Event::StoreAnswered(answered) => {
+                let (asking, answer) = *answered;
+                self.store_answered(&asking, answer);
+            }
+            Event::StoreFailed(asking) => self.store_failed(*asking),
             Event::Look => {
                 self.look();
                 self.plan(self.now + 500, Event::Look);

@@ -15,8 +15,12 @@ fn every_break_is_caught() {
     let mut missed = Vec::new();
     for entry in breaks::ALL {
         breaks::set(Some(entry.rule));
-        let found: Option<(u64, Failure)> =
-            (1..=SEEDS).find_map(|seed| Some((seed, run(seed, &steps(seed, entry.profile), false).failure?)));
+        let found: Option<(u64, Failure)> = (1..=SEEDS).find_map(|seed| {
+            Some((
+                seed,
+                run(seed, &steps(seed, entry.profile, entry.topology), entry.topology, false).failure?,
+            ))
+        });
         breaks::set(None);
         match found {
             Some((seeds, failure)) => {

@@ -2,7 +2,7 @@
 //! a change of the plan cannot make it a test of nothing unnoticed.
 #![allow(clippy::panic, reason = "a test")]
 
-use herenow_sim::{Profile, run, steps};
+use herenow_sim::{Profile, Topology, run, steps};
 
 /// The break, a profile and a seed that show it.
 const SEEDS: &[(&str, Profile, u64)] = &[
@@ -21,7 +21,9 @@ const SEEDS: &[(&str, Profile, u64)] = &[
 #[test]
 fn seeds_that_failed_once_pass() {
     for (name, profile, seed) in SEEDS {
-        if let Some(failure) = run(*seed, &steps(*seed, *profile), false).failure {
+        if let Some(failure) =
+            run(*seed, &steps(*seed, *profile, Topology::Alone), Topology::Alone, false).failure
+        {
             panic!("{name}, seed {seed} of {}: {failure}", profile.name());
         }
     }
@@ -33,7 +35,7 @@ fn they_fail_with_the_mistake() {
     use herenow_sim::breaks;
     for (name, profile, seed) in SEEDS {
         breaks::set(breaks::find(name));
-        let failure = run(*seed, &steps(*seed, *profile), false).failure;
+        let failure = run(*seed, &steps(*seed, *profile, Topology::Alone), Topology::Alone, false).failure;
         breaks::set(None);
         assert!(failure.is_some(), "{name} does not show with seed {seed} of {}", profile.name());
     }

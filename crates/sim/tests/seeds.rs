@@ -1,15 +1,17 @@
 //! A few seeds of each profile, and what makes a run a run.
 #![allow(clippy::panic, reason = "a test")]
 
-use herenow_sim::{Profile, run, steps};
+use herenow_sim::{Profile, Topology, run, steps};
 
 fn passes(profile: Profile, seeds: impl Iterator<Item = u64>) {
     for seed in seeds {
-        let outcome = run(seed, &steps(seed, profile), false);
-        if let Some(failure) = outcome.failure {
-            panic!("seed {seed} of {}: {failure}", profile.name());
+        for topology in Topology::ALL {
+            let outcome = run(seed, &steps(seed, profile, topology), topology, false);
+            if let Some(failure) = outcome.failure {
+                panic!("seed {seed} of {} on {} nodes: {failure}", profile.name(), topology.nodes());
+            }
+            assert!(outcome.events > 1_000, "seed {seed} is no test: {} events", outcome.events);
         }
-        assert!(outcome.events > 1_000, "seed {seed} is no test: {} events", outcome.events);
     }
 }
 
@@ -30,15 +32,17 @@ fn seeds_of_hell_pass() {
 
 #[test]
 fn a_seed_decides_everything() {
-    let all = steps(7, Profile::Rough);
-    let (one, other) = (run(7, &all, true), run(7, &all, true));
-    assert_eq!(one.trace, other.trace);
-    assert!(one.trace.len() > 1_000);
+    for topology in Topology::ALL {
+        let all = steps(7, Profile::Rough, topology);
+        let (one, other) = (run(7, &all, topology, true), run(7, &all, topology, true));
+        assert_eq!(one.trace, other.trace);
+        assert!(one.trace.len() > 1_000);
+    }
 }
 
 #[test]
 fn a_rough_run_has_five_hundred_steps() {
     for seed in 1..=20 {
-        assert!(steps(seed, Profile::Rough).len() >= 500);
+        assert!(steps(seed, Profile::Rough, Topology::Shared).len() >= 500);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use herenow_protocol::{Attributes, Encoding, Epoch, ServerFrame, Transition};
+use herenow_protocol::{Attributes, Encoding, Epoch, Position, ServerFrame, Transition};
 
 use super::log::Log;
 use super::observer::{Observer, Phase, Step};
@@ -38,6 +38,9 @@ pub(crate) struct Loaded {
     /// When the store has settled.
     pub(crate) settles_at: Millis,
 }
+
+/// Whether the node may not know yet what was known when somebody asked for what follows a place of a channel.
+pub(crate) type MayLack<'a> = &'a dyn Fn(&Channel, Position, u64) -> bool;
 
 /// A roster that was asked for.
 #[derive(Debug)]
@@ -170,16 +173,10 @@ impl Mirror {
         let went_on = self.epoch == loaded.epoch;
         for observer in self.observers.values_mut() {
             observer.phase = match observer.phase {
-                Phase::Unknown { from: Some(from) } if from.epoch == loaded.epoch => {
-                    Phase::Behind { at_seq: from.seq, say: true }
-                }
+                Phase::Unknown { from, since } => Phase::Unknown { from, since },
                 Phase::Live if went_on => Phase::Behind { at_seq: self.flushed_seq, say: false },
                 Phase::Behind { at_seq, say } if went_on => Phase::Behind { at_seq, say },
-                Phase::Unknown { .. }
-                | Phase::Live
-                | Phase::Behind { .. }
-                | Phase::Wanting
-                | Phase::Paging { .. } => Phase::Wanting,
+                Phase::Live | Phase::Behind { .. } | Phase::Wanting | Phase::Paging { .. } => Phase::Wanting,
             };
         }
         self.epoch = loaded.epoch;
@@ -279,7 +276,13 @@ impl Mirror {
     }
 
     /// Brings an observer a step nearer to being live.
-    pub(super) fn step(&mut self, now: Millis, connection: ConnectionId, outboxes: &mut Outboxes) -> Step {
+    pub(super) fn step(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        may_lack: MayLack<'_>,
+        outboxes: &mut Outboxes,
+    ) -> Step {
         let is_loading = self.is_loading();
         let Some(observer) = self.observers.get_mut(&connection) else { return Step::Done };
         let encoding = observer.encoding;
@@ -290,7 +293,11 @@ impl Mirror {
         }
         match &mut observer.phase {
             Phase::Live => Step::Done,
-            Phase::Unknown { from } => {
+            Phase::Unknown { from: Some(from), since } if may_lack(&self.channel, *from, *since) => {
+                // It must be told all that had happened when it asked, and nothing older than what it knows.
+                Step::Ahead
+            }
+            Phase::Unknown { from, .. } => {
                 observer.phase = match *from {
                     Some(from) if from.epoch == self.epoch => Phase::Behind { at_seq: from.seq, say: true },
                     Some(_) | None => Phase::Wanting,

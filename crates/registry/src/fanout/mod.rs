@@ -19,7 +19,7 @@ use mirror::Mirror;
 use observer::{Observer, Step};
 use schedule::Schedule;
 
-pub(crate) use mirror::Loaded;
+pub(crate) use mirror::{Loaded, MayLack};
 
 /// Mirrors kept though nobody observes; beyond it the one unobserved for longest goes before its grace is over.
 const MAX_IDLE: usize = 10_000;
@@ -34,11 +34,21 @@ pub(crate) struct Fanout {
     schedule: Schedule,
     /// Readers whose turns should be looked at, each once.
     awake: Vec<ConnectionId>,
+    /// Readers that wait for the node to have caught up.
+    ahead: Vec<ConnectionId>,
     /// Channels whose rosters have to be asked for; at most one for each mirror is on its way.
     wanted: Vec<Channel>,
     /// Mirrors that nobody observes and when they go, oldest first.
     idle: BTreeMap<u64, (Millis, Channel)>,
     last_idle: u64,
+}
+
+/// How far the node is in a log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reached {
+    pub(crate) read_seq: u64,
+    /// When somebody asked, as the node's side of the store counts.
+    pub(crate) since: u64,
 }
 
 /// A connection that observes something.
@@ -60,6 +70,7 @@ impl Fanout {
             readers: HashMap::new(),
             schedule: Schedule::new(config.tick_ms),
             awake: Vec::new(),
+            ahead: Vec::new(),
             wanted: Vec::new(),
             idle: BTreeMap::new(),
             last_idle: 0,
@@ -67,14 +78,14 @@ impl Fanout {
     }
 
     /// Begins to tell `connection` about `channel`, or begins again. The request `id` is answered when it is live.
-    /// `read_seq` is what the node has read of the log of the channel.
+    /// `node`: how far the node is in the log of the channel.
     pub(crate) fn observe(
         &mut self,
         connection: ConnectionId,
         channel: Channel,
         from: Option<Position>,
         id: FrameId,
-        read_seq: u64,
+        node: Reached,
         outboxes: &Outboxes,
     ) -> Result<(), Refusal> {
         let Some(encoding) = outboxes.encoding(connection) else { return Ok(()) };
@@ -88,7 +99,7 @@ impl Fanout {
         }
         let mirror = self.mirrors.entry(channel.clone()).or_insert_with(|| {
             self.wanted.push(channel.clone());
-            Mirror::new(channel.clone(), read_seq)
+            Mirror::new(channel.clone(), node.read_seq)
         });
         if let Some(idle) = mirror.idle.take() {
             self.idle.remove(&idle);
@@ -96,7 +107,7 @@ impl Fanout {
         if mirror.observer_mut(connection).is_none() {
             mirror.insert_observer(connection, Observer::new(encoding));
         }
-        if mirror.observer_mut(connection).is_some_and(|observer| !observer.ask(id, from)) {
+        if mirror.observer_mut(connection).is_some_and(|observer| !observer.ask(id, from, node.since)) {
             let message = "too many requests to observe the channel are not answered yet";
             return Err(Refusal { code: Code::RateLimited, message });
         }
@@ -248,20 +259,38 @@ impl Fanout {
         }
     }
 
+    /// The node has caught up a little: looks again at whoever waits for that.
+    pub(crate) fn wake_ahead(&mut self) {
+        for connection in std::mem::take(&mut self.ahead) {
+            self.wake(connection);
+        }
+    }
+
     /// Flushes what is due, then catches up who has room. Gives back the connections that it looked at.
-    pub(crate) fn work(&mut self, now: Millis, outboxes: &mut Outboxes) -> Vec<ConnectionId> {
+    pub(crate) fn work(
+        &mut self,
+        now: Millis,
+        may_lack: MayLack<'_>,
+        outboxes: &mut Outboxes,
+    ) -> Vec<ConnectionId> {
         for channel in self.schedule.take_due(now) {
             self.flush(now, &channel, outboxes);
         }
         let awake = std::mem::take(&mut self.awake);
         for connection in &awake {
-            self.pump(now, *connection, outboxes);
+            self.pump(now, *connection, may_lack, outboxes);
         }
         awake
     }
 
     /// Takes the turns of one connection for as long as it has room.
-    fn pump(&mut self, now: Millis, connection: ConnectionId, outboxes: &mut Outboxes) {
+    fn pump(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        may_lack: MayLack<'_>,
+        outboxes: &mut Outboxes,
+    ) {
         let Some(reader) = self.readers.get_mut(&connection) else { return };
         reader.awake = false;
         let mut turn = 0;
@@ -273,13 +302,19 @@ impl Fanout {
                 break;
             }
             let mirror = self.mirrors.get_mut(channel);
-            match mirror.map_or(Step::Done, |mirror| mirror.step(now, connection, outboxes)) {
+            match mirror.map_or(Step::Done, |mirror| mirror.step(now, connection, may_lack, outboxes)) {
                 Step::Done => {
                     reader.turns.remove(turn);
                 }
                 Step::Moved => {}
                 Step::Sent => progressed = true,
                 Step::Waits => turn += 1,
+                Step::Ahead => {
+                    turn += 1;
+                    if !self.ahead.contains(&connection) {
+                        self.ahead.push(connection);
+                    }
+                }
             }
         }
         outboxes.note_blocked(now, connection, blocked, progressed);

@@ -16,10 +16,12 @@ const MAX_HELD: usize = 256;
 /// How far an observer has been told.
 #[derive(Debug)]
 pub(super) enum Phase {
-    /// It asked while the roster was being loaded.
+    /// It asked, and what it knows was not compared yet.
     Unknown {
         /// What it knows.
         from: Option<Position>,
+        /// When it asked, as the node's side of the store counts.
+        since: u64,
     },
     /// It has been told all that was flushed.
     Live,
@@ -52,6 +54,8 @@ pub(super) enum Step {
     Sent,
     /// A flush comes first.
     Waits,
+    /// The node has to catch up with what the observer knows.
+    Ahead,
 }
 
 #[derive(Debug)]
@@ -73,12 +77,12 @@ impl Observer {
 
     /// Takes a request on. False if too many are unanswered.
     #[must_use]
-    pub(super) fn ask(&mut self, id: FrameId, from: Option<Position>) -> bool {
+    pub(super) fn ask(&mut self, id: FrameId, from: Option<Position>, since: u64) -> bool {
         if self.asking.len() >= MAX_ASKING {
             return false;
         }
         self.asking.push(id);
-        self.phase = Phase::Unknown { from };
+        self.phase = Phase::Unknown { from, since };
         true
     }
 

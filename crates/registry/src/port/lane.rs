@@ -41,6 +41,12 @@ pub(super) struct Lane {
     reborn: Option<Fenced>,
     /// The last number of the log that was read.
     read_seq: u64,
+    /// Renewals that were asked for, and the one that was answered last, with the last number of the log then.
+    asked: u64,
+    answered: u64,
+    answered_seq: u64,
+    /// A renewal is wanted now, for what it says of the log.
+    probe: bool,
     /// The number of the last batch.
     number: u64,
     /// The batch that has no answer yet, and whether it was sent.
@@ -81,6 +87,10 @@ impl Lane {
             begun: false,
             reborn: None,
             read_seq: 0,
+            asked: 0,
+            answered: 0,
+            answered_seq: 0,
+            probe: false,
             number: 0,
             batch: None,
             queue: VecDeque::new(),
@@ -119,6 +129,19 @@ impl Lane {
         Some(Position { epoch: self.epoch?, seq: self.read_seq })
     }
 
+    /// Asks the store how far the log is. Gives the number after which a renewal tells.
+    pub(super) const fn probe(&mut self) -> u64 {
+        self.probe = true;
+        self.asked
+    }
+
+    /// Whether this node may not know yet what the store knew when somebody asked for what follows `place`; `since`: what
+    /// [`Lane::probe`] gave then.
+    pub(super) fn may_lack(&self, place: Position, since: u64) -> bool {
+        let is_unsure = self.answered <= since || self.read_seq < self.answered_seq;
+        is_unsure && self.epoch.is_none_or(|epoch| epoch <= place.epoch)
+    }
+
     pub(super) fn hold(&mut self, seq: u64, change: Change, effect: Effect) {
         self.told_at.push_back((seq, change, effect));
     }
@@ -154,7 +177,9 @@ impl Lane {
         }
         self.retry_at = None;
         let partition = self.partition;
-        if self.renewing.is_none() && self.renew_at <= now {
+        if self.renewing.is_none() && (self.renew_at <= now || self.probe) {
+            self.probe = false;
+            self.asked += 1;
             self.renewing = Some(now);
             return Some(Request::Renew { partition, node: self.node, begin: !self.ready });
         }
@@ -227,7 +252,10 @@ impl Lane {
             Outcome::Renewed { node, seq, age_ms } if node == self.node => {
                 self.renewed(now, seq, age_ms, &mut news)
             }
-            Outcome::Fenced { node } if node == self.node => self.fence(now, &mut news),
+            // A store that has lost its data fences what was asked before that was known.
+            Outcome::Fenced { node } if node == self.node && self.reborn.is_none() => {
+                self.fence(now, &mut news)
+            }
             Outcome::Applied { node, number, effects, seq } if (node, number) == (self.node, self.number) => {
                 if let Some((changes, _)) = self.batch.take() {
                     news.push(News::Applied { seq, done: changes.into_iter().zip(effects).collect() });
@@ -269,6 +297,8 @@ impl Lane {
     fn renewed(&mut self, now: Millis, seq: u64, age_ms: u64, news: &mut Vec<News>) {
         // From when it was asked for: the store may have begun to count then.
         let asked_at = self.renewing.take().unwrap_or(now);
+        self.answered = self.asked;
+        self.answered_seq = seq;
         self.lease_until = asked_at.plus(self.lease_ms);
         self.renew_at = now.plus(self.lease_ms / 4);
         self.sweep_due = true;

@@ -94,6 +94,16 @@ impl Port {
         self.lanes[self.at(channel)].position()
     }
 
+    /// Asks the store how far the log of a channel is. Gives what [`Port::may_lack`] takes.
+    pub(crate) fn probe(&mut self, channel: &Channel) -> u64 {
+        self.lane(channel).probe()
+    }
+
+    /// Whether this node may not know yet what the store knew when somebody asked for what follows a place.
+    pub(crate) fn may_lack(&self, channel: &Channel, place: Position, since: u64) -> bool {
+        self.lanes[self.at(channel)].may_lack(place, since)
+    }
+
     /// Keeps a change that is done until the log has told what it did.
     pub(crate) fn hold(&mut self, seq: u64, change: Change, effect: Effect) {
         self.lane(&change.op.channel).hold(seq, change, effect);

@@ -1,7 +1,11 @@
 //! Where memberships are kept: by this node alone, or in a store that it shares.
 
+use herenow_protocol::Position;
+
 use crate::Millis;
 use crate::changes::Change;
+use crate::fanout::Reached;
+use crate::names::Channel;
 use crate::port::Port;
 use crate::store::{Incarnation, Rosters};
 
@@ -32,6 +36,26 @@ pub(super) struct Shared {
 }
 
 impl Backing {
+    /// Whether this node may not know yet what was known when somebody asked for what follows a place.
+    pub(super) fn may_lack(&self, channel: &Channel, place: Position, since: u64) -> bool {
+        match self {
+            Backing::Own(_) => false,
+            Backing::Shared(_) if broken!(TellsOlder) => false,
+            Backing::Shared(shared) => shared.port.may_lack(channel, place, since),
+        }
+    }
+
+    /// How far the node is in the log of a channel; for somebody who asks for what follows a place if `asks`.
+    pub(super) fn reached(&mut self, channel: &Channel, asks: bool) -> Reached {
+        match self {
+            Backing::Own(own) => Reached { read_seq: own.rosters.seq(), since: 0 },
+            Backing::Shared(shared) => Reached {
+                read_seq: shared.port.position(channel).map_or(0, |known| known.seq),
+                since: if asks { shared.port.probe(channel) } else { 0 },
+            },
+        }
+    }
+
     /// Takes a change on its way.
     pub(super) fn push(&mut self, change: Change) {
         match self {

@@ -12,6 +12,8 @@ use crate::sessions::{NOT_JOINED, SessionId};
 use crate::store::{Action, Answer, Effect, Op, Partition, Request, Sequenced};
 use crate::{ConnectionId, Millis};
 
+const OVERTAKEN: Refusal =
+    Refusal { code: Code::Unavailable, message: "a newer connection of the session is known" };
 const BEHIND: Refusal =
     Refusal { code: Code::Unavailable, message: "the server does not reach its store at the moment" };
 
@@ -72,7 +74,7 @@ impl Registry {
         let Change { op, session, waiter } = change;
         let channel = op.channel.clone();
         let mut told = Vec::new();
-        let effect = own.rosters.apply(ALONE, op, &mut told);
+        let effect = own.rosters.apply(now, ALONE, op, &mut told);
         for sequenced in told {
             self.fanout.record(now, sequenced, &mut self.outboxes);
         }
@@ -92,6 +94,9 @@ impl Registry {
         let fresh = effect == Effect::Changed;
         match waiter {
             Waiter::Nobody => {}
+            Waiter::Join(connection, id) if effect == Effect::Ignored => {
+                self.refuse(connection, id, OVERTAKEN);
+            }
             Waiter::Join(connection, id) => self.acknowledge(connection, channel, id, Some(fresh)),
             Waiter::Leave(connection, id) => self.acknowledge(connection, channel, id, None),
             Waiter::Set(connection, id) if effect == Effect::Ignored => {
@@ -100,7 +105,7 @@ impl Registry {
             Waiter::Set(connection, id) => self.acknowledge(connection, channel, id, None),
             Waiter::Hello(connection) => {
                 let granted = Granted { channel: channel.name().into(), fresh };
-                self.granted(now, connection, granted);
+                self.granted(now, connection, (effect != Effect::Ignored).then_some(granted));
             }
             Waiter::Assertion => {
                 if fresh && let Some(connection) = self.sessions.connection(session) {
@@ -119,6 +124,7 @@ impl Registry {
         for news in shared.port.answered(now, answer) {
             self.hear_news(now, partition, news);
         }
+        self.fanout.wake_ahead();
     }
 
     pub(super) fn store_failed(&mut self, now: Millis, request: &Request) {
@@ -227,16 +233,15 @@ impl Registry {
             }
         }
         for change in waiting {
+            if let Some((_, kept)) = doubted.iter_mut().find(|(id, _)| *id == change.session) {
+                kept.push(change);
+                continue;
+            }
+            // What a session that is gone wanted is done. Whoever sweeps what this life of the node has left behind ends
+            // the rest.
             match &change.op.action {
-                // What somebody wanted is done whoever spoke for the session.
                 Action::Leave | Action::Goodbye | Action::Linger => shared.port.push(change),
-                // Whoever sweeps what this life of the node has left behind ends it.
-                Action::Timeout => {}
-                Action::Join | Action::Set(_) | Action::Restore { .. } => {
-                    if let Some((_, kept)) = doubted.iter_mut().find(|(id, _)| *id == change.session) {
-                        kept.push(change);
-                    }
-                }
+                Action::Timeout | Action::Join | Action::Set(_) | Action::Restore { .. } => {}
             }
         }
         for (id, kept) in doubted {
@@ -257,10 +262,14 @@ impl Registry {
         }
     }
 
-    /// A session is lost, or begins anew on another connection: what was kept of it is of no use.
+    /// A session is lost, or begins anew on another connection: of what was kept of it only that it left something is of
+    /// use.
     pub(super) fn give_up(&mut self, id: SessionId) {
-        if let Backing::Shared(shared) = &mut self.backing {
-            let _kept = shared.port.trust(id);
+        let Backing::Shared(shared) = &mut self.backing else { return };
+        for (_, kept) in shared.port.trust(id) {
+            for change in kept.into_iter().filter(|change| change.op.action == Action::Leave) {
+                shared.port.push(change);
+            }
         }
     }
 
@@ -304,13 +313,6 @@ impl Registry {
         }
         for change in waiting {
             shared.port.push(change);
-        }
-    }
-
-    pub(super) fn read_seq(&self, channel: &Channel) -> u64 {
-        match &self.backing {
-            Backing::Own(own) => own.rosters.seq(),
-            Backing::Shared(shared) => shared.port.position(channel).map_or(0, |known| known.seq),
         }
     }
 

@@ -156,8 +156,8 @@ impl Registry {
             (Ok(()), None) => return,
             (Ok(()), Some(user)) => {
                 let channel = user.channel(name);
-                let read_seq = self.read_seq(&channel);
-                match self.fanout.observe(connection, channel, from, id, read_seq, &self.outboxes) {
+                let node = self.backing.reached(&channel, from.is_some());
+                match self.fanout.observe(connection, channel, from, id, node, &self.outboxes) {
                     Ok(()) => return,
                     Err(refusal) => refusal,
                 }

@@ -11,10 +11,12 @@ mod reads;
 use std::collections::HashMap;
 
 use herenow_protocol::{
-    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Refusal, SLOW_READER_MS, ServerFrame,
+    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Position, Refusal, SLOW_READER_MS,
+    ServerFrame,
 };
 
 use crate::fanout::Fanout;
+use crate::names::Channel;
 use crate::outbox::Outboxes;
 use crate::port::Port;
 use crate::random::Random;
@@ -231,7 +233,10 @@ impl Registry {
         while let Some(connection) = self.outboxes.take_overfull() {
             self.close(now, connection, CloseCode::TooSlow, "does not read its answers");
         }
-        for connection in self.fanout.work(now, &mut self.outboxes) {
+        let backing = &self.backing;
+        let may_lack =
+            |channel: &Channel, place: Position, since: u64| backing.may_lack(channel, place, since);
+        for connection in self.fanout.work(now, &may_lack, &mut self.outboxes) {
             let timer = Timer::Slow(connection);
             match self.outboxes.blocked_since(connection) {
                 Some(since) => self.timers.set(timer, since.plus(SLOW_READER_MS)),

@@ -1,7 +1,6 @@
 //! One session: whose it is, where it is connected, what it has joined.
 
 use herenow_protocol::{Attributes, Position, SessionSecret};
-use sha2::{Digest, Sha256};
 
 use super::bucket::Bucket;
 use crate::names::{Channel, User};
@@ -91,7 +90,7 @@ impl Session {
     ) -> Self {
         let presence = Presence::Attached(connection);
         Self {
-            owner: owner_of(secret),
+            owner: OwnerId::of(secret),
             user,
             secret,
             attempt,
@@ -132,13 +131,4 @@ impl Session {
     pub(crate) fn ops(&self, action: &Action) -> Vec<Op> {
         self.joined.iter().map(|channel| self.op(channel.clone(), action.clone())).collect()
     }
-}
-
-/// A secret stays in the session that holds it; the store is given a hash, the same on every node.
-fn owner_of(secret: SessionSecret) -> OwnerId {
-    let digest =
-        Sha256::new().chain_update(b"herenow owner\0").chain_update(secret.0.to_be_bytes()).finalize();
-    let mut first = [0; 16];
-    first.copy_from_slice(&digest[..16]);
-    OwnerId(u128::from_be_bytes(first))
 }

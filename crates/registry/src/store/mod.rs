@@ -3,15 +3,17 @@
 //! [`Rosters`] holds the rules. A single node applies its ops to rosters of its own; several nodes share a store, to which
 //! they speak with [`Request`]s.
 
+mod gone;
 mod messages;
 mod rosters;
 mod shared;
 #[cfg(test)]
 mod tests;
 
-use herenow_protocol::{Attributes, Position, Transition};
+use herenow_protocol::{Attributes, Position, SessionSecret, Transition};
+use sha2::{Digest, Sha256};
 
-use crate::names::{Channel, User};
+pub use crate::names::{Channel, User};
 
 pub use messages::{Answer, Outcome, Partition, Request};
 pub(crate) use rosters::Rosters;
@@ -20,6 +22,18 @@ pub use shared::SharedStore;
 /// A session as the store knows it: a hash of its secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct OwnerId(pub u128);
+
+impl OwnerId {
+    /// The owner that a session is. Its secret stays in the session that holds it; the store is given a hash, the same on
+    /// every node.
+    pub fn of(secret: SessionSecret) -> Self {
+        let digest =
+            Sha256::new().chain_update(b"herenow owner\0").chain_update(secret.0.to_be_bytes()).finalize();
+        let mut first = [0; 16];
+        first.copy_from_slice(&digest[..16]);
+        Self(u128::from_be_bytes(first))
+    }
+}
 
 /// One life of a node in a partition. A node whose lease ended takes another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use herenow_protocol::{Attributes, Epoch, Member, Position, Transition};
 
+use super::gone::Gone;
 use super::{Action, Effect, Incarnation, Op, OwnerId, Sequenced};
+use crate::Millis;
 use crate::names::{Channel, User};
 
 /// All members of a store, or of one partition of it. Holds only channels with members, so it is bounded by what sessions
@@ -18,6 +20,7 @@ pub(crate) struct Rosters {
     channels: HashMap<Channel, Roster>,
     /// The channels that each user is a member of.
     memberships: HashMap<User, BTreeSet<Channel>>,
+    gone: Gone,
     /// The highest last sequence of a channel that emptied and was forgotten: a channel that is not known may have
     /// had transitions up to here.
     forgotten_seq: u64,
@@ -52,7 +55,14 @@ const NEVER: (Epoch, u64) = (Epoch(0), 0);
 
 impl Rosters {
     pub(crate) fn new(epoch: Epoch) -> Self {
-        Self { epoch, seq: 0, channels: HashMap::new(), memberships: HashMap::new(), forgotten_seq: 0 }
+        Self {
+            epoch,
+            seq: 0,
+            channels: HashMap::new(),
+            memberships: HashMap::new(),
+            gone: Gone::default(),
+            forgotten_seq: 0,
+        }
     }
 
     pub(crate) const fn epoch(&self) -> Epoch {
@@ -64,8 +74,14 @@ impl Rosters {
     }
 
     /// Applies an op of a node. What it changed is put into `told`.
-    pub(crate) fn apply(&mut self, node: Incarnation, op: Op, told: &mut Vec<Sequenced>) -> Effect {
-        if self.is_outdated(&op) {
+    pub(crate) fn apply(
+        &mut self,
+        now: Millis,
+        node: Incarnation,
+        op: Op,
+        told: &mut Vec<Sequenced>,
+    ) -> Effect {
+        if self.is_outdated(now, &op) {
             return Effect::Ignored;
         }
         let Op { channel, user, owner, attempt, action } = op;
@@ -75,6 +91,7 @@ impl Rosters {
             }
             Action::Linger => self.linger(&channel, &user, owner, attempt),
             Action::Leave => {
+                self.gone.note(now, channel.clone(), owner, attempt);
                 let transition = Transition::Leave { user: user.id().into() };
                 self.remove(
                     channel,
@@ -85,10 +102,12 @@ impl Rosters {
                 )
             }
             Action::Goodbye => {
+                self.gone.note(now, channel.clone(), owner, attempt);
                 let transition = Transition::Leave { user: user.id().into() };
                 self.remove(channel, &user, |known| known.id == owner, transition, told)
             }
             Action::Timeout => {
+                self.gone.note(now, channel.clone(), owner, attempt);
                 let transition = Transition::Timeout { user: user.id().into() };
                 let goes = |known: &Owner| known.id == owner && known.node == node;
                 self.remove(channel, &user, goes, transition, told)
@@ -121,9 +140,12 @@ impl Rosters {
         more
     }
 
-    fn is_outdated(&self, op: &Op) -> bool {
+    fn is_outdated(&self, now: Millis, op: &Op) -> bool {
         let known = self.member(&op.channel, op.user.id()).and_then(|member| member.owner(op.owner));
-        known.is_some_and(|known| known.attempt > op.attempt)
+        match known {
+            Some(known) => known.attempt > op.attempt,
+            None => self.gone.is_later(now, &op.channel, op.owner, op.attempt) && !broken!(ForgetsGone),
+        }
     }
 
     fn join(&mut self, channel: Channel, user: User, owner: Owner, told: &mut Vec<Sequenced>) -> Effect {

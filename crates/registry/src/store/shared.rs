@@ -134,7 +134,7 @@ impl Share {
             return fenced;
         }
         let mut told = Vec::new();
-        let effects = ops.iter().map(|op| self.rosters.apply(node, op.clone(), &mut told)).collect();
+        let effects = ops.iter().map(|op| self.rosters.apply(now, node, op.clone(), &mut told)).collect();
         let answer = Outcome::Applied { node, number, effects, seq: self.rosters.seq() };
         lease.last = (number, Some(answer.clone()));
         self.note(told);

@@ -4,6 +4,7 @@
 use herenow_protocol::{Attributes, Epoch, Transition};
 
 use super::{Action, Effect, Incarnation, Op, OwnerId, Rosters, Sequenced};
+use crate::Millis;
 use crate::names::User;
 
 const PAGE: OwnerId = OwnerId(1);
@@ -23,7 +24,7 @@ impl Ops {
     fn apply(&mut self, owner: OwnerId, attempt: u32, action: Action) -> Effect {
         let user = User::new("app", "ada");
         let op = Op { channel: user.channel("lobby"), user, owner, attempt, action };
-        self.store.apply(NODE, op, &mut self.told)
+        self.store.apply(Millis(0), NODE, op, &mut self.told)
     }
 
     fn told(&mut self) -> Vec<Transition> {

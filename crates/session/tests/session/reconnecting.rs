@@ -251,6 +251,9 @@ fn a_leave_that_found_no_server_is_said_when_there_is_one() {
     let frames = client.reopen();
     assert_eq!(short(&frames), ["hello "]);
     client.welcome(&[]);
+    let frames = client.frames();
+    assert_eq!(short(&frames), ["leave lobby"]);
+    client.ok(&frames[0]);
     client.advance(5_000);
     assert_eq!(client.state(), State::Idle);
 }

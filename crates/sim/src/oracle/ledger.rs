@@ -191,10 +191,6 @@ impl Ledger {
         self.session(user, secret).map_or(Hold::No, |session| session.hold(now, channel))
     }
 
-    pub(crate) fn surely_holds(&self, now: u64, user: usize, secret: u128, channel: usize) -> bool {
-        self.hold(now, user, secret, channel) == Hold::Yes
-    }
-
     /// Whether a session has stored these attributes since then.
     pub(crate) fn was_stored(
         &self,

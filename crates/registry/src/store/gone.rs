@@ -1,0 +1,67 @@
+//! Owners that are gone, remembered for a while: what is still on its way from them, over a node that they have left, must
+//! not make them members again.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::OwnerId;
+use crate::Millis;
+use crate::names::Channel;
+
+/// How long one is remembered, in milliseconds: longer than a message and a batch can be on their way.
+const REMEMBERED_MS: u64 = 60_000;
+/// How many are remembered; beyond it the oldest are forgotten before their time.
+const MAX_REMEMBERED: usize = 262_144;
+
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    attempts: HashMap<(Channel, OwnerId), (u32, Millis)>,
+    order: VecDeque<(Millis, Channel, OwnerId)>,
+}
+
+impl Gone {
+    /// An owner has gone in an attempt.
+    pub(super) fn note(&mut self, now: Millis, channel: Channel, owner: OwnerId, attempt: u32) {
+        let known = self.attempts.entry((channel.clone(), owner)).or_insert((attempt, now));
+        *known = (known.0.max(attempt), now);
+        self.order.push_back((now, channel, owner));
+        while let Some((at, ..)) = self.order.front()
+            && (now.since(*at) >= REMEMBERED_MS || self.order.len() > MAX_REMEMBERED)
+            && let Some((at, channel, owner)) = self.order.pop_front()
+        {
+            let key = (channel, owner);
+            // It may have come and gone again since.
+            if self.attempts.get(&key).is_some_and(|(_, latest)| *latest == at) {
+                self.attempts.remove(&key);
+            }
+        }
+    }
+
+    /// Whether an owner has gone in a later attempt.
+    pub(super) fn is_later(&self, now: Millis, channel: &Channel, owner: OwnerId, attempt: u32) -> bool {
+        let known = self.attempts.get(&(channel.clone(), owner));
+        known.is_some_and(|(latest, at)| *latest > attempt && now.since(*at) < REMEMBERED_MS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::User;
+
+    #[test]
+    fn one_that_is_gone_is_remembered_for_a_minute_since_it_went_last() {
+        let channel = User::new("app", "ada").channel("lobby");
+        let (page, other) = (OwnerId(1), OwnerId(2));
+        let mut gone = Gone::default();
+        gone.note(Millis(0), channel.clone(), page, 3);
+        assert!(gone.is_later(Millis(59_999), &channel, page, 2));
+        assert!(!gone.is_later(Millis(59_999), &channel, page, 3));
+        assert!(!gone.is_later(Millis(60_000), &channel, page, 2));
+        gone.note(Millis(50_000), channel.clone(), page, 1);
+        gone.note(Millis(70_000), channel.clone(), other, 1);
+        assert!(gone.is_later(Millis(109_999), &channel, page, 2), "the greatest attempt counts");
+        assert_eq!(gone.order.len(), 2);
+        gone.note(Millis(200_000), channel.clone(), other, 1);
+        assert_eq!((gone.attempts.len(), gone.order.len()), (1, 1));
+    }
+}
