@@ -18,8 +18,8 @@ const BOB: User = ("one", "bob");
 /// The same name, and the same secret, in another application.
 const OTHER_ANN: User = ("two", "ann");
 const USERS: [User; 3] = [ANN, BOB, OTHER_ANN];
-/// Ann has three tabs. One of Bob's secrets is one of hers.
-pub(crate) const SESSIONS: [Key; 6] = [(ANN, 1), (ANN, 2), (ANN, 3), (BOB, 1), (BOB, 4), (OTHER_ANN, 1)];
+/// Ann has three tabs.
+pub(crate) const SESSIONS: [Key; 6] = [(ANN, 1), (ANN, 2), (ANN, 3), (BOB, 4), (BOB, 5), (OTHER_ANN, 1)];
 
 pub(crate) const TICK_MS: u64 = 50;
 const PING_INTERVAL_MS: u64 = 10_000;
@@ -123,9 +123,12 @@ impl Driver {
         }
     }
 
-    /// The attempt of the newest socket that was welcomed.
-    pub(crate) fn attempt(&self, key: Key) -> u32 {
-        self.attempts.get(&key).copied().unwrap_or(1)
+    /// The attempt of a next socket: `step` after the newest one that was welcomed. Of a session that has ended no older
+    /// socket comes any more.
+    pub(crate) fn attempt(&self, key: Key, step: i64) -> u32 {
+        let newest = i64::from(self.attempts.get(&key).copied().unwrap_or(1));
+        let step = if self.model.knows(key) { step } else { step.max(0) };
+        u32::try_from(newest + step).unwrap_or(0)
     }
 
     pub(crate) fn join(&mut self, key: Key, channel: Channel) {

@@ -110,8 +110,8 @@ fn play(history: Vec<Step>, partitions: Option<u16>) {
     for Step { op, then_ms } in history {
         match op {
             Op::Hello { key, step, joined } => {
-                let attempt = i64::from(driver.attempt(key)) + step;
-                driver.hello(key, u32::try_from(attempt).unwrap_or(0), &joined);
+                let attempt = driver.attempt(key, step);
+                driver.hello(key, attempt, &joined);
             }
             Op::Join(key, channel) => driver.join(key, channel),
             Op::Leave(key, channel) => driver.leave(key, channel),

@@ -90,6 +90,11 @@ impl Model {
         Some(joined.into_iter().map(|channel| (channel, !before.contains(&(key.0, channel)))).collect())
     }
 
+    /// Whether the session has not ended.
+    pub(crate) fn knows(&self, key: Key) -> bool {
+        self.sessions.contains_key(&key)
+    }
+
     /// Whether the join made the user a member.
     pub(crate) fn join(&mut self, key: Key, channel: Channel) -> bool {
         let fresh = !self.members().contains(&(key.0, channel));
