@@ -83,7 +83,7 @@ impl World {
             || now < settles_ms
             || now < self.changed_ms(channel) + self.tick_ms + TOLD_MS
             || !self.is_greeted(link)
-            || self.is_behind(link, channel, tab.connected_ms)
+            || self.is_behind(link, channel)
         {
             return;
         }
@@ -104,12 +104,16 @@ impl World {
     }
 
     /// Whether the node of a link may not know yet what the store knows.
-    fn is_behind(&self, link: LinkId, channel: usize, connected_ms: u64) -> bool {
-        let Some(node) = self.links.get(&link).map(|link| link.node) else { return true };
+    fn is_behind(&self, link: LinkId, channel: usize) -> bool {
+        let Some(known) = self.links.get(&link) else { return true };
+        let (node, slot) = (known.node, known.slot);
+        let Some(tab) = self.slots[slot].tab.as_ref() else { return true };
         let logs_ms = match &self.shared {
             Some(shared) if shared.facts.is_troubled(node, self.now) => return true,
             // The node asks the store how far the log is before it answers who comes back.
-            Some(_) if self.now < connected_ms + 1_000 => return true,
+            Some(_) if self.now < tab.connected_ms + 1_000 => return true,
+            // And before it confirms what was held back.
+            Some(_) if self.now < tab.holds_until_ms[channel] + 2_500 => return true,
             Some(_) => LOG_MS,
             None => 0,
         };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use herenow_protocol::{Attributes, Encoding, Epoch, Position, ServerFrame, Transition};
+use herenow_protocol::{Attributes, Encoding, Epoch, ServerFrame, Transition};
 
 use super::log::Log;
 use super::observer::{Observer, Phase, Step};
@@ -39,8 +39,8 @@ pub(crate) struct Loaded {
     pub(crate) settles_at: Millis,
 }
 
-/// Whether the node may not know yet what was known when somebody asked for what follows a place of a channel.
-pub(crate) type MayLack<'a> = &'a dyn Fn(&Channel, Position, u64) -> bool;
+/// Whether the node may not know yet what was known of a channel when somebody asked, as `Reached` counts.
+pub(crate) type MayLack<'a> = &'a dyn Fn(&Channel, u64) -> bool;
 
 /// A roster that was asked for.
 #[derive(Debug)]
@@ -293,7 +293,7 @@ impl Mirror {
         }
         match &mut observer.phase {
             Phase::Live => Step::Done,
-            Phase::Unknown { from: Some(from), since } if may_lack(&self.channel, *from, *since) => {
+            Phase::Unknown { from: Some(_), since } if may_lack(&self.channel, *since) => {
                 // It must be told all that had happened when it asked, and nothing older than what it knows.
                 Step::Ahead
             }

@@ -135,11 +135,9 @@ impl Lane {
         self.asked
     }
 
-    /// Whether this node may not know yet what the store knew when somebody asked for what follows `place`; `since`: what
-    /// [`Lane::probe`] gave then.
-    pub(super) fn may_lack(&self, place: Position, since: u64) -> bool {
-        let is_unsure = self.answered <= since || self.read_seq < self.answered_seq;
-        is_unsure && self.epoch.is_none_or(|epoch| epoch <= place.epoch)
+    /// Whether this node may not know yet what the store knew when somebody asked; `since`: what [`Lane::probe`] gave then.
+    pub(super) const fn may_lack(&self, since: u64) -> bool {
+        !self.ready || self.answered <= since || self.read_seq < self.answered_seq
     }
 
     pub(super) fn hold(&mut self, seq: u64, change: Change, effect: Effect) {
@@ -252,10 +250,7 @@ impl Lane {
             Outcome::Renewed { node, seq, age_ms } if node == self.node => {
                 self.renewed(now, seq, age_ms, &mut news)
             }
-            // A store that has lost its data fences what was asked before that was known.
-            Outcome::Fenced { node } if node == self.node && self.reborn.is_none() => {
-                self.fence(now, &mut news)
-            }
+            Outcome::Fenced { node } if node == self.node => self.fence(now, &mut news),
             Outcome::Applied { node, number, effects, seq } if (node, number) == (self.node, self.number) => {
                 if let Some((changes, _)) = self.batch.take() {
                     news.push(News::Applied { seq, done: changes.into_iter().zip(effects).collect() });
@@ -271,8 +266,11 @@ impl Lane {
             Outcome::Trimmed { seq } => {
                 self.reading = false;
                 self.read_seq = seq;
+                self.lose_track();
                 news.push(News::Behind);
             }
+            // Of a life of the log that the node does not hold a lease in yet, and so knows nothing of.
+            Outcome::Roster { channel, .. } if !self.ready => self.want(channel),
             Outcome::Roster { channel, seq, read_at, members } => {
                 news.push(News::Roster { channel, seq, read_at, members });
             }
@@ -307,6 +305,7 @@ impl Lane {
         }
         if let Some(fenced) = self.reborn.take() {
             self.read_seq = seq;
+            self.lose_track();
             news.push(News::Reborn { age_ms, fenced });
         } else if !std::mem::replace(&mut self.begun, true) {
             self.read_seq = seq;
@@ -314,14 +313,22 @@ impl Lane {
         }
     }
 
-    /// Takes another life. What was in doubt before is in doubt no less.
+    /// The log will not tell what is done already: rosters are read anew.
+    fn lose_track(&mut self) {
+        for (seq, ..) in &mut self.told_at {
+            *seq = 0;
+        }
+    }
+
+    /// The lease has ended.
     fn fence(&mut self, now: Millis, news: &mut Vec<News>) {
         self.begin_again(now);
-        self.node = Incarnation(self.random.next());
         news.push(News::Fenced);
     }
 
+    /// Takes another life: what is still on its way to or from this one is of no use.
     fn begin_again(&mut self, now: Millis) {
+        self.node = Incarnation(self.random.next());
         self.ready = false;
         self.number = 0;
         self.renewing = None;

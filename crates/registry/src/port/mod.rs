@@ -99,9 +99,9 @@ impl Port {
         self.lane(channel).probe()
     }
 
-    /// Whether this node may not know yet what the store knew when somebody asked for what follows a place.
-    pub(crate) fn may_lack(&self, channel: &Channel, place: Position, since: u64) -> bool {
-        self.lanes[self.at(channel)].may_lack(place, since)
+    /// Whether this node may not know yet what the store knew of a channel when somebody asked.
+    pub(crate) fn may_lack(&self, channel: &Channel, since: u64) -> bool {
+        self.lanes[self.at(channel)].may_lack(since)
     }
 
     /// Keeps a change that is done until the log has told what it did.

@@ -1,7 +1,5 @@
 //! Where memberships are kept: by this node alone, or in a store that it shares.
 
-use herenow_protocol::Position;
-
 use crate::Millis;
 use crate::changes::Change;
 use crate::fanout::Reached;
@@ -36,12 +34,12 @@ pub(super) struct Shared {
 }
 
 impl Backing {
-    /// Whether this node may not know yet what was known when somebody asked for what follows a place.
-    pub(super) fn may_lack(&self, channel: &Channel, place: Position, since: u64) -> bool {
+    /// Whether this node may not know yet what was known of a channel when somebody asked.
+    pub(super) fn may_lack(&self, channel: &Channel, since: u64) -> bool {
         match self {
             Backing::Own(_) => false,
             Backing::Shared(_) if broken!(TellsOlder) => false,
-            Backing::Shared(shared) => shared.port.may_lack(channel, place, since),
+            Backing::Shared(shared) => shared.port.may_lack(channel, since),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Changes on their way to the store, and what comes back.
 
-use herenow_protocol::{Code, FrameId, Granted, Position, Refusal, ServerFrame};
+use herenow_protocol::{CloseCode, Code, FrameId, Granted, Position, Refusal, ServerFrame};
 
 use super::Registry;
 use super::backing::{ALONE, Backing};
@@ -12,8 +12,6 @@ use crate::sessions::{NOT_JOINED, SessionId};
 use crate::store::{Action, Answer, Effect, Op, Partition, Request, Sequenced};
 use crate::{ConnectionId, Millis};
 
-const OVERTAKEN: Refusal =
-    Refusal { code: Code::Unavailable, message: "a newer connection of the session is known" };
 const BEHIND: Refusal =
     Refusal { code: Code::Unavailable, message: "the server does not reach its store at the moment" };
 
@@ -94,8 +92,9 @@ impl Registry {
         let fresh = effect == Effect::Changed;
         match waiter {
             Waiter::Nobody => {}
-            Waiter::Join(connection, id) if effect == Effect::Ignored => {
-                self.refuse(connection, id, OVERTAKEN);
+            // A socket that its session has left.
+            Waiter::Join(connection, _) | Waiter::Hello(connection) if effect == Effect::Ignored => {
+                self.close(now, connection, CloseCode::Replaced, "a newer socket of the session is known");
             }
             Waiter::Join(connection, id) => self.acknowledge(connection, channel, id, Some(fresh)),
             Waiter::Leave(connection, id) => self.acknowledge(connection, channel, id, None),
@@ -105,7 +104,7 @@ impl Registry {
             Waiter::Set(connection, id) => self.acknowledge(connection, channel, id, None),
             Waiter::Hello(connection) => {
                 let granted = Granted { channel: channel.name().into(), fresh };
-                self.granted(now, connection, (effect != Effect::Ignored).then_some(granted));
+                self.granted(now, connection, granted);
             }
             Waiter::Assertion => {
                 if fresh && let Some(connection) = self.sessions.connection(session) {

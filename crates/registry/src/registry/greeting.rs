@@ -57,11 +57,11 @@ impl Registry {
         greeting.early.push(early);
     }
 
-    /// The store has answered for a channel: the session is a member, or a newer connection of it is known.
-    pub(super) fn granted(&mut self, now: Millis, connection: ConnectionId, granted: Option<Granted>) {
+    /// The store has made the session a member.
+    pub(super) fn granted(&mut self, now: Millis, connection: ConnectionId, granted: Granted) {
         let known = self.connections.get_mut(&connection);
         let Some(greeting) = known.and_then(|known| known.greeting.as_mut()) else { return };
-        greeting.joined.extend(granted);
+        greeting.joined.push(granted);
         greeting.waits_for = greeting.waits_for.saturating_sub(1);
         self.welcome(now, connection);
     }

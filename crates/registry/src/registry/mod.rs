@@ -11,8 +11,7 @@ mod reads;
 use std::collections::HashMap;
 
 use herenow_protocol::{
-    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Position, Refusal, SLOW_READER_MS,
-    ServerFrame,
+    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Refusal, SLOW_READER_MS, ServerFrame,
 };
 
 use crate::fanout::Fanout;
@@ -234,8 +233,7 @@ impl Registry {
             self.close(now, connection, CloseCode::TooSlow, "does not read its answers");
         }
         let backing = &self.backing;
-        let may_lack =
-            |channel: &Channel, place: Position, since: u64| backing.may_lack(channel, place, since);
+        let may_lack = |channel: &Channel, since: u64| backing.may_lack(channel, since);
         for connection in self.fanout.work(now, &may_lack, &mut self.outboxes) {
             let timer = Timer::Slow(connection);
             match self.outboxes.blocked_since(connection) {

@@ -91,7 +91,7 @@ impl Rosters {
             }
             Action::Linger => self.linger(&channel, &user, owner, attempt),
             Action::Leave => {
-                self.gone.note(now, channel.clone(), owner, attempt);
+                self.gone.note(now, (channel.clone(), user.clone(), owner), attempt);
                 let transition = Transition::Leave { user: user.id().into() };
                 self.remove(
                     channel,
@@ -102,12 +102,12 @@ impl Rosters {
                 )
             }
             Action::Goodbye => {
-                self.gone.note(now, channel.clone(), owner, attempt);
+                self.gone.note(now, (channel.clone(), user.clone(), owner), attempt);
                 let transition = Transition::Leave { user: user.id().into() };
                 self.remove(channel, &user, |known| known.id == owner, transition, told)
             }
             Action::Timeout => {
-                self.gone.note(now, channel.clone(), owner, attempt);
+                self.gone.note(now, (channel.clone(), user.clone(), owner), attempt);
                 let transition = Transition::Timeout { user: user.id().into() };
                 let goes = |known: &Owner| known.id == owner && known.node == node;
                 self.remove(channel, &user, goes, transition, told)
@@ -144,7 +144,10 @@ impl Rosters {
         let known = self.member(&op.channel, op.user.id()).and_then(|member| member.owner(op.owner));
         match known {
             Some(known) => known.attempt > op.attempt,
-            None => self.gone.is_later(now, &op.channel, op.owner, op.attempt) && !broken!(ForgetsGone),
+            None => {
+                let key = (op.channel.clone(), op.user.clone(), op.owner);
+                self.gone.is_later(now, &key, op.attempt) && !broken!(ForgetsGone)
+            }
         }
     }
 

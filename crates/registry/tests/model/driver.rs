@@ -19,7 +19,7 @@ const BOB: User = ("one", "bob");
 const OTHER_ANN: User = ("two", "ann");
 const USERS: [User; 3] = [ANN, BOB, OTHER_ANN];
 /// Ann has three tabs.
-pub(crate) const SESSIONS: [Key; 6] = [(ANN, 1), (ANN, 2), (ANN, 3), (BOB, 4), (BOB, 5), (OTHER_ANN, 1)];
+pub(crate) const SESSIONS: [Key; 6] = [(ANN, 1), (ANN, 2), (ANN, 3), (BOB, 1), (BOB, 5), (OTHER_ANN, 1)];
 
 pub(crate) const TICK_MS: u64 = 50;
 const PING_INTERVAL_MS: u64 = 10_000;

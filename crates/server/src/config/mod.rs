@@ -164,6 +164,8 @@ impl Config {
             goodbye_linger_ms: millis(self.goodbye_linger),
             ping_interval_ms: millis(self.ping_interval),
             limits: Limits::with_rate(self.frames_per_second),
+            // Of a store that nodes share.
+            ..herenow_registry::Config::default()
         }
     }
 }

@@ -384,13 +384,13 @@ impl Facts {
             leases.iter().filter(|(_, lease)| over(lease)).map(|(life, _)| *life).collect();
         let mut well = Ok(());
         for life in &gone {
-            if let Some(lease) = leases.remove(life)
-                && lease.until_ms > self.trouble_until_ms[lease.node] + self.lease_ms + 2_000
-            {
-                well = wrong(
-                    Invariant::Grace,
-                    format!("node {} lost its lease, though nothing was wrong", lease.node),
-                );
+            let Some(lease) = leases.remove(life) else { continue };
+            // A node may have taken another life since.
+            let is_last =
+                !leases.values().any(|other| other.node == lease.node && other.until_ms > lease.until_ms);
+            if is_last && lease.until_ms > self.trouble_until_ms[lease.node] + self.lease_ms + 2_000 {
+                let message = format!("node {} lost its lease, though nothing was wrong", lease.node);
+                well = wrong(Invariant::Grace, message);
             }
         }
         if gone.is_empty() {
