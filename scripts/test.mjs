@@ -61,6 +61,13 @@ async function simulate(args) {
   if (args.length === 0) await show("cargo", ["test", "--package", "herenow-registry", ...broken, "--test", "model", "broken"]);
 }
 
+/** The simulation from today's second on: nobody chose it, and the output says where it began. */
+async function freshSeeds(args) {
+  const from = String(Math.floor(Date.now() / 1000));
+  const given = args.length > 0 ? args : ["--seeds", "2000", "--from", from];
+  await show("cargo", ["run", "--release", "--package", "sim", "--", ...given]);
+}
+
 const END = ".test.mjs";
 /** How many files run at once that wait for most of their time. */
 const MANY = Math.min(2 * availableParallelism(), 6);
@@ -84,6 +91,8 @@ const STEPS = {
   rust: { run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
   // All seeds that failed once, and that each rule which is broken on purpose is caught.
   sim: { run: (args) => simulate(args) },
+  // Seeds that nobody has seen.
+  seeds: { run: (args) => freshSeeds(args) },
   // Each reader of bytes from outside for 15 s.
   fuzz: { run: (args) => fuzzTests(args) },
   types: { run: (args) => show("tsc", ["--project", at("tests", "types"), ...args]) },

@@ -1,11 +1,11 @@
-//! Owners that are gone, remembered for a while: what is still on its way from them, over a node that they have left, must
-//! not make them members again.
+//! Owners that have gone from a channel, remembered for a while with their attempt: what is still on its way from an older
+//! attempt, over a node that the session has left, must not make them members again, of any channel.
 
 use std::collections::{HashMap, VecDeque};
 
 use super::OwnerId;
 use crate::Millis;
-use crate::names::{Channel, User};
+use crate::names::User;
 
 /// How long one is remembered, in milliseconds: longer than a message and a batch can be on their way.
 const REMEMBERED_MS: u64 = 60_000;
@@ -13,7 +13,7 @@ const REMEMBERED_MS: u64 = 60_000;
 const MAX_REMEMBERED: usize = 262_144;
 
 /// Users choose their secrets themselves: an owner is one of a user.
-type Key = (Channel, User, OwnerId);
+type Key = (User, OwnerId);
 
 #[derive(Debug, Default)]
 pub(super) struct Gone {
@@ -51,10 +51,7 @@ mod tests {
 
     #[test]
     fn one_that_is_gone_is_remembered_for_a_minute_since_it_went_last() {
-        let key = |user: &str, owner| {
-            let user = User::new("app", user);
-            (user.channel("lobby"), user, OwnerId(owner))
-        };
+        let key = |user: &str, owner| (User::new("app", user), OwnerId(owner));
         let (page, other) = (key("ada", 1), key("ada", 2));
         let mut gone = Gone::default();
         gone.note(Millis(0), page.clone(), 3);

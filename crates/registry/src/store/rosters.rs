@@ -91,7 +91,7 @@ impl Rosters {
             }
             Action::Linger => self.linger(&channel, &user, owner, attempt),
             Action::Leave => {
-                self.gone.note(now, (channel.clone(), user.clone(), owner), attempt);
+                self.gone.note(now, (user.clone(), owner), attempt);
                 let transition = Transition::Leave { user: user.id().into() };
                 self.remove(
                     channel,
@@ -102,12 +102,12 @@ impl Rosters {
                 )
             }
             Action::Goodbye => {
-                self.gone.note(now, (channel.clone(), user.clone(), owner), attempt);
+                self.gone.note(now, (user.clone(), owner), attempt);
                 let transition = Transition::Leave { user: user.id().into() };
                 self.remove(channel, &user, |known| known.id == owner, transition, told)
             }
             Action::Timeout => {
-                self.gone.note(now, (channel.clone(), user.clone(), owner), attempt);
+                self.gone.note(now, (user.clone(), owner), attempt);
                 let transition = Transition::Timeout { user: user.id().into() };
                 let goes = |known: &Owner| known.id == owner && known.node == node;
                 self.remove(channel, &user, goes, transition, told)
@@ -140,14 +140,17 @@ impl Rosters {
         more
     }
 
+    /// An op of a lower attempt than is known does nothing; but what a lower attempt holds it may still end.
     fn is_outdated(&self, now: Millis, op: &Op) -> bool {
         let known = self.member(&op.channel, op.user.id()).and_then(|member| member.owner(op.owner));
-        match known {
-            Some(known) => known.attempt > op.attempt,
-            None => {
-                let key = (op.channel.clone(), op.user.clone(), op.owner);
-                self.gone.is_later(now, &key, op.attempt) && !broken!(ForgetsGone)
+        if known.is_some_and(|known| known.attempt > op.attempt) {
+            return true;
+        }
+        match op.action {
+            Action::Join | Action::Set(_) | Action::Restore { .. } => {
+                self.gone.is_later(now, &(op.user.clone(), op.owner), op.attempt) && !broken!(ForgetsGone)
             }
+            Action::Leave | Action::Linger | Action::Goodbye | Action::Timeout => false,
         }
     }
 

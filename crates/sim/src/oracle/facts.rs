@@ -69,7 +69,7 @@ pub(crate) struct Facts {
     released: BTreeMap<(OwnerKey, usize), u64>,
     /// The session of each link, and its attempt.
     links: BTreeMap<LinkId, (OwnerKey, u32)>,
-    /// In which attempt, and when, each session last ceased to hold a channel by an op of its own.
+    /// In which attempt, and when, each session last ceased to hold a channel of a partition by an op of its own.
     gone: BTreeMap<(OwnerKey, usize), (u32, u64)>,
     /// The newest attempt of each session that a node has seen.
     attempts: BTreeMap<(usize, OwnerKey), u32>,
@@ -255,20 +255,21 @@ impl Facts {
         let seat = &mut self.seats[channel][user];
         let id = op.owner;
         let known = seat.owners.iter().position(|owner| owner.id == id);
-        match known {
-            Some(at) if seat.owners[at].attempt > op.attempt => return,
-            None if self
-                .gone
-                .get(&(id.0, channel))
-                .is_some_and(|(attempt, at)| *attempt > op.attempt && now < at + REMEMBERED_MS) =>
-            {
-                return;
-            }
-            Some(_) | None => {}
+        if known.is_some_and(|at| seat.owners[at].attempt > op.attempt) {
+            return;
         }
-        if matches!(op.action, Action::Leave | Action::Goodbye | Action::Timeout) {
-            let gone = self.gone.entry((id.0, channel)).or_insert((op.attempt, now));
-            *gone = (gone.0.max(op.attempt), now);
+        match op.action {
+            Action::Join | Action::Set(_) | Action::Restore { .. } => {
+                let gone = self.gone.get(&(id.0, partition));
+                if gone.is_some_and(|(attempt, at)| *attempt > op.attempt && now < at + REMEMBERED_MS) {
+                    return;
+                }
+            }
+            Action::Leave | Action::Goodbye | Action::Timeout => {
+                let gone = self.gone.entry((id.0, partition)).or_insert((op.attempt, now));
+                *gone = (gone.0.max(op.attempt), now);
+            }
+            Action::Linger => {}
         }
         let share = &mut self.shares[partition];
         match (&op.action, known) {
@@ -421,9 +422,9 @@ impl Facts {
         share.seq = 0;
         share.leases.clear();
         share.batches.clear();
+        self.gone.retain(|(_, of), _| *of != partition);
         for channel in channels {
             self.changed_ms[channel] = now;
-            self.gone.retain(|(_, of), _| *of != channel);
             for user in 0..USERS {
                 for owner in std::mem::take(&mut self.seats[channel][user]).owners {
                     self.released.insert((owner.id.0, channel), now);

@@ -39,6 +39,8 @@ pub(crate) struct Ledger {
     pub(crate) truths: [[Truth; USERS]; CHANNELS.len()],
     /// What each session has stored, by channel, the newest last.
     pub(super) stored: BTreeMap<(u128, usize), Vec<(u64, Attributes)>>,
+    /// The newest attempt of each session that was welcomed.
+    pub(super) newest: BTreeMap<(usize, u128), u32>,
     /// When each session last ceased to hold a channel.
     pub(super) released: BTreeMap<(u128, usize), u64>,
     /// Requests that were carried out and not answered yet, and since when.
@@ -65,6 +67,7 @@ impl Ledger {
             stands_since: None,
             truths: std::array::from_fn(|_| std::array::from_fn(|_| Truth::new())),
             stored: BTreeMap::new(),
+            newest: BTreeMap::new(),
             released: BTreeMap::new(),
             owed: BTreeMap::new(),
             changed_ms: [0; CHANNELS.len()],

@@ -190,7 +190,8 @@ impl Ledger {
         let of_user = self.sessions.iter().filter(|session| session.user == user).count();
         let known = self.sessions.iter().position(|session| session.user == user && session.secret == secret);
         let Some(fresh) = answers.welcomes.get(&link) else {
-            let older = known.is_some_and(|at| self.sessions[at].attempt > attempt);
+            // The server remembers one that has ended for a while.
+            let older = self.newest.get(&(user, secret)).is_some_and(|newest| *newest > attempt);
             let code = answers.closed.iter().find(|(closed, _)| *closed == link).map(|(_, code)| *code);
             return match code {
                 Some(CloseCode::Replaced) if older => Ok(()),
@@ -227,6 +228,7 @@ impl Ledger {
         }
         session.attempt = attempt;
         session.phase = Phase::On(link);
+        self.newest.insert((user, secret), attempt);
         self.conns.insert(link, (now, user, secret));
         for (channel, wanted) in joined.iter().enumerate() {
             if !wanted && self.sessions[at].holds[channel] != Hold::No {
