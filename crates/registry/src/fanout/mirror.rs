@@ -35,12 +35,16 @@ pub(crate) struct Loaded {
     /// The last transition of the store when it was read.
     pub(crate) read_at: u64,
     pub(crate) members: BTreeMap<Arc<str>, Attributes>,
-    /// When the store has settled.
-    pub(crate) settles_at: Millis,
 }
 
-/// Whether the node may not know yet what was known of a channel when somebody asked, as `Reached` counts.
-pub(crate) type MayLack<'a> = &'a dyn Fn(&Channel, u64) -> bool;
+/// What the node knows of the store.
+pub(crate) trait Knowledge {
+    /// Whether the node may not know yet what was known of a channel when somebody asked, as `Reached` counts.
+    fn may_lack(&self, channel: &Channel, since: u64) -> bool;
+
+    /// Milliseconds for which members of a channel may be missing, since the store has begun anew; 0 when it has settled.
+    fn settles_in_ms(&self, channel: &Channel, now: Millis) -> u64;
+}
 
 /// A roster that was asked for.
 #[derive(Debug)]
@@ -85,7 +89,6 @@ pub(super) struct Mirror {
     /// None once the roster is there.
     loading: Option<Loading>,
     epoch: Epoch,
-    settles_at: Millis,
     /// Transitions up to here are in the roster as it was loaded.
     read_at: u64,
     members: BTreeMap<Arc<str>, Attributes>,
@@ -115,7 +118,6 @@ impl Mirror {
             channel,
             loading: Some(Loading { asked_at, early: Vec::new() }),
             epoch: Epoch(0),
-            settles_at: Millis(0),
             read_at: 0,
             members: BTreeMap::new(),
             flushed_seq: 0,
@@ -180,7 +182,6 @@ impl Mirror {
             };
         }
         self.epoch = loaded.epoch;
-        self.settles_at = loaded.settles_at;
         self.read_at = loaded.read_at;
         self.members = loaded.members;
         self.seq = loaded.seq;
@@ -280,7 +281,7 @@ impl Mirror {
         &mut self,
         now: Millis,
         connection: ConnectionId,
-        may_lack: MayLack<'_>,
+        known: &impl Knowledge,
         outboxes: &mut Outboxes,
     ) -> Step {
         let is_loading = self.is_loading();
@@ -293,7 +294,7 @@ impl Mirror {
         }
         match &mut observer.phase {
             Phase::Live => Step::Done,
-            Phase::Unknown { from: Some(_), since } if may_lack(&self.channel, *since) => {
+            Phase::Unknown { from: Some(_), since } if known.may_lack(&self.channel, *since) => {
                 // It must be told all that had happened when it asked, and nothing older than what it knows.
                 Step::Ahead
             }
@@ -309,7 +310,8 @@ impl Mirror {
                 Step::Waits
             }
             Phase::Wanting => {
-                let pages = self.shared_pages(now, encoding);
+                let settles_in_ms = known.settles_in_ms(&self.channel, now);
+                let pages = self.shared_pages(now, settles_in_ms, encoding);
                 self.become_phase(connection, Phase::Paging { pages, next: 0 });
                 Step::Moved
             }
@@ -364,19 +366,14 @@ impl Mirror {
     }
 
     /// The snapshot at this sequence, encoded at most once. Nothing is pending.
-    fn shared_pages(&mut self, now: Millis, encoding: Encoding) -> Arc<Pages> {
+    fn shared_pages(&mut self, now: Millis, settles_in_ms: u64, encoding: Encoding) -> Arc<Pages> {
         let cached = self.pages.of(encoding);
         if let Some(pages) = cached
             && (!pages.unsettled || now.since(pages.made_at) < UNSETTLED_SHARE_MS)
         {
             return Arc::clone(pages);
         }
-        let head = Head {
-            channel: &self.channel,
-            epoch: self.epoch,
-            seq: self.flushed_seq,
-            settles_in_ms: self.settles_at.since(now),
-        };
+        let head = Head { channel: &self.channel, epoch: self.epoch, seq: self.flushed_seq, settles_in_ms };
         let pages = Arc::new(Pages::encode(now, &head, &self.members, encoding));
         *cached = Some(Arc::clone(&pages));
         pages

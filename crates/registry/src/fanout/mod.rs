@@ -19,7 +19,7 @@ use mirror::Mirror;
 use observer::{Observer, Step};
 use schedule::Schedule;
 
-pub(crate) use mirror::{Loaded, MayLack};
+pub(crate) use mirror::{Knowledge, Loaded};
 
 /// Mirrors kept though nobody observes; beyond it the one unobserved for longest goes before its grace is over.
 const MAX_IDLE: usize = 10_000;
@@ -270,7 +270,7 @@ impl Fanout {
     pub(crate) fn work(
         &mut self,
         now: Millis,
-        may_lack: MayLack<'_>,
+        known: &impl Knowledge,
         outboxes: &mut Outboxes,
     ) -> Vec<ConnectionId> {
         for channel in self.schedule.take_due(now) {
@@ -278,7 +278,7 @@ impl Fanout {
         }
         let awake = std::mem::take(&mut self.awake);
         for connection in &awake {
-            self.pump(now, *connection, may_lack, outboxes);
+            self.pump(now, *connection, known, outboxes);
         }
         awake
     }
@@ -288,7 +288,7 @@ impl Fanout {
         &mut self,
         now: Millis,
         connection: ConnectionId,
-        may_lack: MayLack<'_>,
+        known: &impl Knowledge,
         outboxes: &mut Outboxes,
     ) {
         let Some(reader) = self.readers.get_mut(&connection) else { return };
@@ -302,7 +302,7 @@ impl Fanout {
                 break;
             }
             let mirror = self.mirrors.get_mut(channel);
-            match mirror.map_or(Step::Done, |mirror| mirror.step(now, connection, may_lack, outboxes)) {
+            match mirror.map_or(Step::Done, |mirror| mirror.step(now, connection, known, outboxes)) {
                 Step::Done => {
                     reader.turns.remove(turn);
                 }

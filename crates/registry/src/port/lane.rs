@@ -16,6 +16,8 @@ use crate::store::{Answer, Effect, Incarnation, Outcome, Partition, Request};
 const MAX_BATCH: usize = 50;
 /// Changes that may wait; beyond it those that clients ask for are refused. The node's own are bounded by its sessions.
 const MAX_QUEUE: usize = 65_536;
+/// Milliseconds after which to ask again, where the node is not sure that the store has settled.
+const UNSURE_MS: u64 = 1_000;
 /// Milliseconds until the first repetition of a request that nobody answered; doubles with each.
 const RETRY_MS: u64 = 50;
 /// Milliseconds between repetitions, at most.
@@ -47,6 +49,9 @@ pub(super) struct Lane {
     answered_seq: u64,
     /// A renewal is wanted now, for what it says of the log.
     probe: bool,
+    /// When a store that has begun anew has settled, and the last number of the log at some time after that.
+    settles_at: Millis,
+    settled_seq: Option<u64>,
     /// The number of the last batch.
     number: u64,
     /// The batch that has no answer yet, and whether it was sent.
@@ -91,6 +96,8 @@ impl Lane {
             answered: 0,
             answered_seq: 0,
             probe: false,
+            settles_at: now,
+            settled_seq: None,
             number: 0,
             batch: None,
             queue: VecDeque::new(),
@@ -138,6 +145,20 @@ impl Lane {
     /// Whether this node may not know yet what the store knew when somebody asked; `since`: what [`Lane::probe`] gave then.
     pub(super) const fn may_lack(&self, since: u64) -> bool {
         !self.ready || self.answered <= since || self.read_seq < self.answered_seq
+    }
+
+    /// Milliseconds for which members may be missing that this node knows of a store that has begun anew. Not before it has
+    /// read what the store had when the time was over.
+    pub(super) fn settles_in_ms(&self, now: Millis) -> u64 {
+        match self.settled_seq {
+            Some(seq) if self.read_seq >= seq => 0,
+            Some(_) | None => self.settles_at.since(now).max(UNSURE_MS),
+        }
+    }
+
+    /// When the store has settled.
+    pub(super) const fn settles_at(&self) -> Millis {
+        self.settles_at
     }
 
     pub(super) fn hold(&mut self, seq: u64, change: Change, effect: Effect) {
@@ -297,8 +318,18 @@ impl Lane {
         let asked_at = self.renewing.take().unwrap_or(now);
         self.answered = self.asked;
         self.answered_seq = seq;
+        if !self.ready && (self.reborn.is_some() || !self.begun) {
+            let wait_ms = self.grace_ms.saturating_sub(age_ms);
+            self.settles_at = if broken!(SettlesAtOnce) { now } else { now.plus(wait_ms) };
+            self.settled_seq = None;
+        } else if self.settled_seq.is_none() && asked_at >= self.settles_at {
+            self.settled_seq = Some(seq);
+        }
         self.lease_until = asked_at.plus(self.lease_ms);
         self.renew_at = now.plus(self.lease_ms / 4);
+        if self.settled_seq.is_none() {
+            self.renew_at = self.renew_at.min(self.settles_at.max(now));
+        }
         self.sweep_due = true;
         if std::mem::replace(&mut self.ready, true) {
             return;
@@ -306,10 +337,9 @@ impl Lane {
         if let Some(fenced) = self.reborn.take() {
             self.read_seq = seq;
             self.lose_track();
-            news.push(News::Reborn { age_ms, fenced });
+            news.push(News::Reborn { fenced });
         } else if !std::mem::replace(&mut self.begun, true) {
             self.read_seq = seq;
-            news.push(News::Begun { age_ms });
         }
     }
 

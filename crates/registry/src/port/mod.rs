@@ -30,11 +30,9 @@ pub(crate) enum News {
     Behind,
     /// The lease has ended: others may have ended what the node held.
     Fenced,
-    /// The node follows the log of a store that is so old, in milliseconds.
-    Begun { age_ms: u64 },
-    /// The store lost its data so long ago, in milliseconds. Rosters have to be read anew, and all sessions asserted
+    /// The store lost its data. Rosters have to be read anew, and all sessions asserted
     /// unless they are in doubt, since the lease had ended too.
-    Reborn { age_ms: u64, fenced: bool },
+    Reborn { fenced: bool },
 }
 
 /// All lanes.
@@ -102,6 +100,16 @@ impl Port {
     /// Whether this node may not know yet what the store knew of a channel when somebody asked.
     pub(crate) fn may_lack(&self, channel: &Channel, since: u64) -> bool {
         self.lanes[self.at(channel)].may_lack(since)
+    }
+
+    /// Milliseconds for which members of a channel may be missing that this node knows.
+    pub(crate) fn settles_in_ms(&self, channel: &Channel, now: Millis) -> u64 {
+        self.lanes[self.at(channel)].settles_in_ms(now)
+    }
+
+    /// When all of the store has settled.
+    pub(crate) fn settles_at(&self) -> Option<Millis> {
+        self.lanes.iter().map(Lane::settles_at).max()
     }
 
     /// Keeps a change that is done until the log has told what it did.

@@ -2,7 +2,7 @@
 
 use crate::Millis;
 use crate::changes::Change;
-use crate::fanout::Reached;
+use crate::fanout::{Knowledge, Reached};
 use crate::names::Channel;
 use crate::port::Port;
 use crate::store::{Incarnation, Rosters};
@@ -29,20 +29,9 @@ pub(super) struct Own {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) port: Port,
-    /// When each partition has settled.
-    pub(super) settles_at: Vec<Millis>,
 }
 
 impl Backing {
-    /// Whether this node may not know yet what was known of a channel when somebody asked.
-    pub(super) fn may_lack(&self, channel: &Channel, since: u64) -> bool {
-        match self {
-            Backing::Own(_) => false,
-            Backing::Shared(_) if broken!(TellsOlder) => false,
-            Backing::Shared(shared) => shared.port.may_lack(channel, since),
-        }
-    }
-
     /// How far the node is in the log of a channel; for somebody who asks for what follows a place if `asks`.
     pub(super) fn reached(&mut self, channel: &Channel, asks: bool) -> Reached {
         match self {
@@ -59,6 +48,23 @@ impl Backing {
         match self {
             Backing::Own(own) => own.queue.push(change),
             Backing::Shared(shared) => shared.port.push(change),
+        }
+    }
+}
+
+impl Knowledge for Backing {
+    fn may_lack(&self, channel: &Channel, since: u64) -> bool {
+        match self {
+            Backing::Own(_) => false,
+            Backing::Shared(_) if broken!(TellsOlder) => false,
+            Backing::Shared(shared) => shared.port.may_lack(channel, since),
+        }
+    }
+
+    fn settles_in_ms(&self, channel: &Channel, now: Millis) -> u64 {
+        match self {
+            Backing::Own(own) => own.settles_at.since(now),
+            Backing::Shared(shared) => shared.port.settles_in_ms(channel, now),
         }
     }
 }

@@ -83,7 +83,7 @@ impl Registry {
         let Backing::Own(own) = &self.backing else { return };
         let (seq, members) = own.rosters.roster(channel);
         let (epoch, read_at) = (own.rosters.epoch(), own.rosters.seq());
-        let loaded = Loaded { epoch, seq, read_at, members, settles_at: own.settles_at };
+        let loaded = Loaded { epoch, seq, read_at, members };
         self.fanout.load(now, channel, loaded);
     }
 
@@ -148,15 +148,12 @@ impl Registry {
             News::Roster { channel, seq, read_at, members } => {
                 let Backing::Shared(shared) = &self.backing else { return };
                 let Some(position) = shared.port.position(&channel) else { return };
-                let settles_at = shared.settles_at.get(usize::from(partition.0)).copied().unwrap_or(now);
-                let loaded = Loaded { epoch: position.epoch, seq, read_at, members, settles_at };
+                let loaded = Loaded { epoch: position.epoch, seq, read_at, members };
                 self.fanout.load(now, &channel, loaded);
             }
             News::Behind => self.read_anew(now, partition),
             News::Fenced => self.fenced(now, partition),
-            News::Begun { age_ms } => self.settles(now, partition, age_ms),
-            News::Reborn { age_ms, fenced } => {
-                self.settles(now, partition, age_ms);
+            News::Reborn { fenced } => {
                 self.read_anew(now, partition);
                 if !fenced {
                     self.assert_all(partition);
@@ -195,15 +192,6 @@ impl Registry {
         let Backing::Shared(shared) = &mut self.backing else { return };
         for (change, effect) in shared.port.take_told(partition) {
             self.done(now, change.session, &change.op.channel, change.waiter, effect);
-        }
-    }
-
-    fn settles(&mut self, now: Millis, partition: Partition, age_ms: u64) {
-        let wait_ms = self.config.grace_ms.saturating_sub(age_ms);
-        if let Backing::Shared(shared) = &mut self.backing
-            && let Some(settles_at) = shared.settles_at.get_mut(usize::from(partition.0))
-        {
-            *settles_at = if broken!(SettlesAtOnce) { now } else { now.plus(wait_ms) };
         }
     }
 

@@ -15,7 +15,6 @@ use herenow_protocol::{
 };
 
 use crate::fanout::Fanout;
-use crate::names::Channel;
 use crate::outbox::Outboxes;
 use crate::port::Port;
 use crate::random::Random;
@@ -63,9 +62,8 @@ impl Registry {
     /// Starts a node that shares a store of `partitions` partitions with others. `seed` is random: it names the node.
     pub fn sharing(config: Config, partitions: u16, seed: u64, now: Millis) -> Self {
         let mut random = Random::new(seed);
-        let settles_at = vec![settles_at(now, &config); usize::from(partitions.max(1))];
         let port = Port::new(now, partitions, config.node_lease_ms, config.grace_ms, &mut random);
-        Self::on(config, random, now, Backing::Shared(Shared { port, settles_at }))
+        Self::on(config, random, now, Backing::Shared(Shared { port }))
     }
 
     fn on(config: Config, random: Random, now: Millis, backing: Backing) -> Self {
@@ -232,9 +230,7 @@ impl Registry {
         while let Some(connection) = self.outboxes.take_overfull() {
             self.close(now, connection, CloseCode::TooSlow, "does not read its answers");
         }
-        let backing = &self.backing;
-        let may_lack = |channel: &Channel, since: u64| backing.may_lack(channel, since);
-        for connection in self.fanout.work(now, &may_lack, &mut self.outboxes) {
+        for connection in self.fanout.work(now, &self.backing, &mut self.outboxes) {
             let timer = Timer::Slow(connection);
             match self.outboxes.blocked_since(connection) {
                 Some(since) => self.timers.set(timer, since.plus(SLOW_READER_MS)),

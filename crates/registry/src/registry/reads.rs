@@ -54,7 +54,7 @@ impl Registry {
     pub fn settles_in_ms(&self, now: Millis) -> u64 {
         let settles_at = match &self.backing {
             Backing::Own(own) => own.settles_at,
-            Backing::Shared(shared) => shared.settles_at.iter().copied().max().unwrap_or(now),
+            Backing::Shared(shared) => shared.port.settles_at().unwrap_or(now),
         };
         settles_at.since(now.max(self.now))
     }
