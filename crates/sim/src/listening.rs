@@ -30,14 +30,15 @@ impl World {
                 && let Some(roster) = tab.session.roster(name)
             {
                 let node = tab.link.and_then(|link| self.links.get(&link)).map_or(0, |link| link.node);
+                let called_ms = tab.observing[channel].called_ms;
                 let is_behind =
-                    self.shared.as_ref().is_some_and(|shared| shared.facts.is_troubled(node, self.now));
+                    self.shared.as_ref().is_some_and(|shared| shared.facts.is_troubled(node, called_ms));
                 let behind_ms = match &self.shared {
                     Some(_) if is_behind => BEHIND_MS,
                     Some(_) => self.tick_ms + LOG_MS,
                     None => 0,
                 };
-                let called_ms = tab.observing[channel].called_ms.saturating_sub(behind_ms);
+                let called_ms = called_ms.saturating_sub(behind_ms);
                 // A node that is behind may speak for an earlier life of the store.
                 let epochs = if is_behind { 0 } else { tab.called_epochs[channel] };
                 let truths = truths(&self.ledger, self.shared.as_ref(), channel);
