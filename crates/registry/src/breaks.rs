@@ -52,8 +52,6 @@ pub enum Break {
     AppliesTwice,
     /// What a node has left behind is swept as soon as its lease ends.
     SweepsAtOnce,
-    /// A node whose lease ended asserts sessions of which it has heard nothing since.
-    AssertsUnheard,
     /// A node that is behind tells observers what is older than what they know.
     TellsOlder,
     /// Who is gone is not remembered.

@@ -68,7 +68,6 @@ pub const ALL: &[Break] = &[
     shared("sweep-nobody", Registry::SweepsNobody),
     shared("forget-gone", Registry::ForgetsGone),
     shared("tell-older", Registry::TellsOlder),
-    shared("assert-unheard", Registry::AssertsUnheard),
     rough("tell-unsettled", Rule::Session(Session::TellsUnsettled)),
     rough("settle-unasked", Rule::Session(Session::SettlesUnasked)),
     rough("ignore-prev", Rule::Session(Session::IgnoresPrev)),

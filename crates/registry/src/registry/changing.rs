@@ -232,11 +232,7 @@ impl Registry {
             }
         }
         for (id, kept) in doubted {
-            if broken!(AssertsUnheard) {
-                self.assert_again(id, partition, kept);
-            } else if let Backing::Shared(shared) = &mut self.backing {
-                shared.port.doubt(partition, id, kept);
-            }
+            shared.port.doubt(partition, id, kept);
         }
         self.settle(now);
     }
