@@ -52,6 +52,10 @@ pub enum Break {
     AppliesTwice,
     /// What a node has left behind is swept as soon as its lease ends.
     SweepsAtOnce,
+    /// A node whose lease ended asserts sessions of which it has heard nothing since.
+    AssertsUnheard,
+    /// A store that lost its data has all sessions asserted, though a lease in its new life has ended already.
+    AssertsReborn,
     /// A node that is behind tells observers what is older than what they know.
     TellsOlder,
     /// Who is gone is not remembered.

@@ -36,6 +36,11 @@ const fn shared(name: &'static str, rule: Registry) -> Break {
     Break { name, rule: Rule::Registry(rule), profile: Profile::Rough, topology: Topology::Shared }
 }
 
+/// What takes several faults at once, on servers that share a store.
+const fn shared_hell(name: &'static str, rule: Registry) -> Break {
+    Break { profile: Profile::Hell, ..shared(name, rule) }
+}
+
 /// What takes several faults at once.
 const fn hell(name: &'static str, rule: Rule) -> Break {
     Break { name, rule, profile: Profile::Hell, topology: Topology::Alone }
@@ -68,6 +73,8 @@ pub const ALL: &[Break] = &[
     shared("sweep-nobody", Registry::SweepsNobody),
     shared("forget-gone", Registry::ForgetsGone),
     shared("tell-older", Registry::TellsOlder),
+    shared("assert-unheard", Registry::AssertsUnheard),
+    shared_hell("assert-reborn", Registry::AssertsReborn),
     rough("tell-unsettled", Rule::Session(Session::TellsUnsettled)),
     rough("settle-unasked", Rule::Session(Session::SettlesUnasked)),
     rough("ignore-prev", Rule::Session(Session::IgnoresPrev)),

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 
 use herenow_sim::{Failure, Invariant, breaks, run, steps};
 
+/// Characters of a failure that are printed: a roster may be long.
+const SHOWN: usize = 160;
 /// Seeds that each break is given.
 const SEEDS: u64 = 500;
 
@@ -24,7 +26,12 @@ fn every_break_is_caught() {
         breaks::set(None);
         match found {
             Some((seeds, failure)) => {
-                println!("{:<22} after {seeds:>3} seeds of {}: {failure}", entry.name, entry.profile.name());
+                let failure_text: String = failure.to_string().chars().take(SHOWN).collect();
+                println!(
+                    "{:<22} after {seeds:>3} seeds of {}: {failure_text}",
+                    entry.name,
+                    entry.profile.name()
+                );
                 shown.insert(failure.invariant);
             }
             None => missed.push(entry.name),

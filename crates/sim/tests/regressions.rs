@@ -4,26 +4,30 @@
 
 use herenow_sim::{Profile, Topology, run, steps};
 
-/// The break, a profile and a seed that show it.
-const SEEDS: &[(&str, Profile, u64)] = &[
+/// The break, and a topology, a profile and a seed that show it.
+const SEEDS: &[(&str, Topology, Profile, u64)] = &[
     // A join of what is joined was confirmed by a socket whose silence had lasted too long.
-    ("trust-silence", Profile::Rough, 5),
+    ("trust-silence", Topology::Alone, Profile::Rough, 5),
     // Who was back was told as lost by an observer on a slow or dead connection, when the server had settled.
-    ("settle-unasked", Profile::Rough, 1),
+    ("settle-unasked", Topology::Alone, Profile::Rough, 1),
     // Diffs on their way while a question was asked were told again with its answer.
-    ("apply-overlaps", Profile::Rough, 254),
+    ("apply-overlaps", Topology::Alone, Profile::Rough, 254),
     // A withdrawn join was carried out late, and the next leave resolved without it.
-    ("forget-unclear", Profile::Hell, 133),
+    ("forget-unclear", Topology::Alone, Profile::Hell, 133),
     // A token that expired while nobody was reached ended the client for good.
-    ("trust-old-tokens", Profile::Rough, 49),
+    ("trust-old-tokens", Topology::Alone, Profile::Rough, 49),
+    // A join on its way to the store came after the leave that another node had made of it, and nobody was left to end it.
+    ("forget-gone", Topology::Shared, Profile::Rough, 32),
+    // Who came to a node that was behind was told what it knew to be over.
+    ("tell-older", Topology::Shared, Profile::Rough, 124),
+    // After a loss of data a node asserted sessions unheard, though its first lease since had ended while no answer came.
+    ("assert-reborn", Topology::Shared, Profile::Hell, 337),
 ];
 
 #[test]
 fn seeds_that_failed_once_pass() {
-    for (name, profile, seed) in SEEDS {
-        if let Some(failure) =
-            run(*seed, &steps(*seed, *profile, Topology::Alone), Topology::Alone, false).failure
-        {
+    for (name, topology, profile, seed) in SEEDS {
+        if let Some(failure) = run(*seed, &steps(*seed, *profile, *topology), *topology, false).failure {
             panic!("{name}, seed {seed} of {}: {failure}", profile.name());
         }
     }
@@ -33,9 +37,9 @@ fn seeds_that_failed_once_pass() {
 #[test]
 fn they_fail_with_the_mistake() {
     use herenow_sim::breaks;
-    for (name, profile, seed) in SEEDS {
+    for (name, topology, profile, seed) in SEEDS {
         breaks::set(breaks::find(name));
-        let failure = run(*seed, &steps(*seed, *profile, Topology::Alone), Topology::Alone, false).failure;
+        let failure = run(*seed, &steps(*seed, *profile, *topology), *topology, false).failure;
         breaks::set(None);
         assert!(failure.is_some(), "{name} does not show with seed {seed} of {}", profile.name());
     }

@@ -352,6 +352,10 @@ impl Lane {
 
     /// The lease has ended.
     fn fence(&mut self, now: Millis, news: &mut Vec<News>) {
+        // A lease that a lost answer gave may have ended unknown: then a rebirth on its way asserts nobody unheard either.
+        if !broken!(AssertsReborn) {
+            self.reborn = self.reborn.map(|_| true);
+        }
         self.begin_again(now);
         news.push(News::Fenced);
     }

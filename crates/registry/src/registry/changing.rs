@@ -232,7 +232,11 @@ impl Registry {
             }
         }
         for (id, kept) in doubted {
-            shared.port.doubt(partition, id, kept);
+            if broken!(AssertsUnheard) {
+                self.assert_again(id, partition, kept);
+            } else if let Backing::Shared(shared) = &mut self.backing {
+                shared.port.doubt(partition, id, kept);
+            }
         }
         self.settle(now);
     }

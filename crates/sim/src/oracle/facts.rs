@@ -53,6 +53,10 @@ struct Share {
 struct Lease {
     until_ms: u64,
     node: usize,
+    /// When the lease of the life before had ended, if the same process had one.
+    ended_ms: u64,
+    /// The process that had it is gone.
+    killed: bool,
 }
 
 /// All of it.
@@ -159,6 +163,13 @@ impl Facts {
         *known = until_ms.max(*known);
     }
 
+    /// The process of a node is gone.
+    pub(crate) fn killed(&mut self, now: u64, node: usize) {
+        self.trouble(node, now);
+        let leases = self.shares.iter_mut().flat_map(|share| share.leases.values_mut());
+        leases.filter(|lease| lease.node == node).for_each(|lease| lease.killed = true);
+    }
+
     /// Whether something is wrong with a node or its way to the store, or was so lately that it may still be behind.
     pub(crate) fn is_troubled(&self, node: usize, now: u64) -> bool {
         now < self.trouble_until_ms[node] + 5_000
@@ -192,7 +203,10 @@ impl Facts {
             );
         }
         if must {
-            leases.insert(life, Lease { until_ms, node });
+            let is_own = |other: &&Lease| other.node == node && !other.killed && other.until_ms <= now;
+            let ended_ms = leases.values().filter(is_own).map(|other| other.until_ms).max().unwrap_or(0);
+            let lease = leases.entry(life).or_insert(Lease { until_ms, node, ended_ms, killed: false });
+            lease.until_ms = until_ms;
         }
         Ok(())
     }
@@ -215,19 +229,33 @@ impl Facts {
                 format!("the store applies a batch of node {node}, whose lease is over"),
             );
         }
+        let ended_ms = share.leases.get(&life).map_or(0, |lease| lease.ended_ms);
         for op in ops {
-            self.justified(now, node, op)?;
+            self.justified(now, node, ended_ms, op)?;
             self.apply(now, partition, life, op);
         }
         Ok(())
     }
 
-    /// Nobody is taken for lost before the grace, nor for gone before the linger, since its node last heard it.
-    fn justified(&self, now: u64, node: usize, op: &Op) -> Check {
+    /// When a node last heard a session, on this attempt or a later one.
+    fn heard_since(&self, node: usize, op: &Op) -> u64 {
+        let attempts = (node, op.owner.0, op.attempt)..=(node, op.owner.0, u32::MAX);
+        self.heard_by.range(attempts).map(|(_, at)| *at).max().unwrap_or(0)
+    }
+
+    /// Nobody is taken for lost before the grace, nor for gone before the linger, since its node last heard it; and for
+    /// nobody a node speaks of whom it has heard nothing since its lease ended.
+    fn justified(&self, now: u64, node: usize, ended_ms: u64, op: &Op) -> Check {
         let heard = self.heard_by.get(&(node, op.owner.0, op.attempt)).copied().unwrap_or(0);
         let least_ms = match op.action {
             Action::Timeout => self.times.grace_ms,
             Action::Goodbye => self.times.linger_ms,
+            Action::Join if self.heard_since(node, op) < ended_ms => {
+                return wrong(
+                    Invariant::NoGhosts,
+                    format!("node {node} asserts {} in {}, unheard", op.user.id(), op.channel.name()),
+                );
+            }
             Action::Join | Action::Leave | Action::Linger | Action::Set(_) | Action::Restore { .. } => {
                 return Ok(());
             }
