@@ -282,6 +282,17 @@ pub enum Transition {
     },
 }
 
+impl Transition {
+    /// Whom it happened to.
+    pub fn user(&self) -> &str {
+        match self {
+            Self::Join { user } | Self::Leave { user } | Self::Timeout { user } | Self::Set { user, .. } => {
+                user
+            }
+        }
+    }
+}
+
 /// What is told of a large channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Occupancy {

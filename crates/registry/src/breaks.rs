@@ -58,6 +58,12 @@ pub enum Break {
     AssertsReborn,
     /// A node that is behind tells observers what is older than what they know.
     TellsOlder,
+    /// A channel that is a little below a bound goes back to the mode before.
+    SwitchesAtOnce,
+    /// In a channel that is told by counts, users are not told of themselves.
+    KeepsOwnSecret,
+    /// That changes are cut short is not said.
+    TruncatesSilently,
     /// Who is gone is not remembered.
     ForgetsGone,
     /// What a node has left behind is never swept.

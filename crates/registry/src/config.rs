@@ -37,6 +37,8 @@ pub struct Config {
     pub ping_interval_ms: u64,
     /// Milliseconds for which a node that shares a store holds what is its own without renewing it.
     pub node_lease_ms: u64,
+    /// From how many members on a channel is told otherwise than in full.
+    pub sizes: Sizes,
     /// The limits told in `welcome`. Numbers of channels and the rate are taken from here; names and attributes are
     /// checked against the constants of the protocol.
     pub limits: Limits,
@@ -51,8 +53,29 @@ impl Default for Config {
             goodbye_linger_ms: 2_000,
             ping_interval_ms: 10_000,
             node_lease_ms: 10_000,
+            sizes: Sizes::default(),
             limits: Limits::default(),
         }
+    }
+}
+
+/// How channels are told by the number of their members. A channel goes back to the mode before when it is a fifth
+/// below the bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Members up to which every transition is told.
+    pub full_members: usize,
+    /// Members up to which net differences are told, and beyond which counts are.
+    pub interval_members: usize,
+    /// Milliseconds between two net differences, at least; at most twice as many.
+    pub interval_ms: u64,
+    /// Milliseconds between two counts.
+    pub count_ms: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self { full_members: 1_000, interval_members: 10_000, interval_ms: 1_000, count_ms: 5_000 }
     }
 }
 

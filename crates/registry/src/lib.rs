@@ -34,6 +34,6 @@ mod sessions;
 pub mod store;
 mod timers;
 
-pub use config::{Config, ConnectionId, Identity, Millis};
+pub use config::{Config, ConnectionId, Identity, Millis, Sizes};
 pub use output::{Output, UsersPage};
 pub use registry::Registry;

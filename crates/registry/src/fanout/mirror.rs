@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use herenow_protocol::{Attributes, Encoding, Epoch, ServerFrame, Transition};
+use herenow_protocol::{Attributes, Encoding, Epoch, Mode, ServerFrame, Transition};
 
+use super::crowd::{Crowd, Members, mode_of};
 use super::log::Log;
-use super::observer::{Observer, Phase, Step};
+use super::observer::{Observer, Phase};
 use super::pending::{Entry, Pending};
-use super::snapshot::{Head, Pages};
+use super::snapshot::Pages;
+use crate::config::Sizes;
 use crate::names::Channel;
 use crate::outbox::{Outboxes, encode};
 use crate::{ConnectionId, Millis};
@@ -18,11 +20,6 @@ use crate::{ConnectionId, Millis};
 const MAX_PENDING: usize = 4_096;
 /// Bytes of transitions that wait for a tick; likewise.
 const MAX_PENDING_BYTES: usize = 128 * 1024;
-/// Bytes of one diff that catches up, about.
-const PIECE_BYTES: usize = 32 * 1024;
-/// While the store settles, a snapshot is shared for this long, so that `settles_in_ms` is not far from true.
-const UNSETTLED_SHARE_MS: u64 = 50;
-
 /// Transitions that may come while the roster is loaded; beyond it only a roster that has them is of use.
 const MAX_EARLY: usize = 4_096;
 
@@ -57,17 +54,17 @@ struct Loading {
 
 /// A value for each encoding in use.
 #[derive(Debug)]
-struct PerEncoding<T> {
+pub(super) struct PerEncoding<T> {
     json: Option<T>,
     postcard: Option<T>,
 }
 
 impl<T> PerEncoding<T> {
-    const fn none() -> Self {
+    pub(super) const fn none() -> Self {
         Self { json: None, postcard: None }
     }
 
-    const fn of(&mut self, encoding: Encoding) -> &mut Option<T> {
+    pub(super) const fn of(&mut self, encoding: Encoding) -> &mut Option<T> {
         match encoding {
             Encoding::Json => &mut self.json,
             Encoding::Postcard => &mut self.postcard,
@@ -77,27 +74,38 @@ impl<T> PerEncoding<T> {
 
 /// A diff that caught somebody up, for the next one who asks from the same place.
 #[derive(Debug)]
-struct Piece {
-    from_seq: u64,
-    reached_seq: u64,
-    frame: Bytes,
+pub(super) struct Piece {
+    pub(super) from_seq: u64,
+    pub(super) reached_seq: u64,
+    pub(super) frame: Bytes,
+}
+
+/// What a transition asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recorded {
+    /// It waits to be told, or need not be.
+    Kept,
+    /// So much waits that it must be flushed now.
+    Full,
 }
 
 #[derive(Debug)]
 pub(super) struct Mirror {
-    channel: Channel,
+    pub(super) channel: Channel,
     /// None once the roster is there.
     loading: Option<Loading>,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// Transitions up to here are in the roster as it was loaded.
     read_at: u64,
-    members: BTreeMap<Arc<str>, Attributes>,
+    pub(super) members: Members,
     /// The last transition that observers were told.
-    flushed_seq: u64,
-    pending: Pending,
+    pub(super) flushed_seq: u64,
+    pub(super) pending: Pending,
     /// The last transition, in `members` and perhaps in `pending`.
-    seq: u64,
-    log: Log,
+    pub(super) seq: u64,
+    pub(super) log: Log,
+    /// None while every transition is told.
+    pub(super) crowd: Option<Box<Crowd>>,
     /// The tick slot of the last flush.
     pub(super) flushed_slot: Option<u64>,
     /// Whether a flush is planned.
@@ -106,9 +114,9 @@ pub(super) struct Mirror {
     pub(super) idle: Option<u64>,
     /// Bounded by the connections of the node, each of which observes a bounded number of channels. Ordered, so that
     /// the same history always gives the same outputs.
-    observers: BTreeMap<ConnectionId, Observer>,
-    pages: PerEncoding<Arc<Pages>>,
-    piece: PerEncoding<Piece>,
+    pub(super) observers: BTreeMap<ConnectionId, Observer>,
+    pub(super) pages: PerEncoding<Arc<Pages>>,
+    pub(super) piece: PerEncoding<Piece>,
 }
 
 impl Mirror {
@@ -124,6 +132,7 @@ impl Mirror {
             pending: Pending::default(),
             seq: 0,
             log: Log::after_seq(0),
+            crowd: None,
             flushed_slot: None,
             scheduled: false,
             idle: None,
@@ -146,11 +155,18 @@ impl Mirror {
     }
 
     pub(super) fn insert_observer(&mut self, connection: ConnectionId, observer: Observer) {
+        if let Some(crowd) = &mut self.crowd {
+            crowd.add_observer(Arc::clone(&observer.user), connection);
+        }
         self.observers.insert(connection, observer);
     }
 
     pub(super) fn remove_observer(&mut self, connection: ConnectionId) -> Option<Observer> {
-        self.observers.remove(&connection)
+        let removed = self.observers.remove(&connection)?;
+        if let Some(crowd) = &mut self.crowd {
+            crowd.remove_observer(&removed.user, connection);
+        }
+        Some(removed)
     }
 
     pub(super) const fn is_loading(&self) -> bool {
@@ -165,14 +181,22 @@ impl Mirror {
 
     /// Takes the roster in. Gives back the connections that wait for it; `None` if it is of no use, and another must be
     /// asked for.
-    pub(super) fn load(&mut self, loaded: Loaded) -> Option<Vec<ConnectionId>> {
+    pub(super) fn load(
+        &mut self,
+        now: Millis,
+        loaded: Loaded,
+        sizes: &Sizes,
+        outboxes: &mut Outboxes,
+    ) -> Option<Vec<ConnectionId>> {
         let Some(loading) = &mut self.loading else { return Some(Vec::new()) };
         if loaded.read_at < loading.asked_at {
             return None;
         }
         let early = std::mem::take(&mut loading.early);
         self.loading = None;
-        let went_on = self.epoch == loaded.epoch;
+        let mode = mode_of(sizes, self.mode(), loaded.members.len());
+        let went_on = self.epoch == loaded.epoch && self.crowd.is_none() && mode == Mode::Full;
+        self.crowd = None;
         for observer in self.observers.values_mut() {
             observer.phase = match observer.phase {
                 Phase::Unknown { from, since } => Phase::Unknown { from, since },
@@ -189,41 +213,40 @@ impl Mirror {
         self.log = Log::after_seq(loaded.seq);
         self.pages = PerEncoding::none();
         self.piece = PerEncoding::none();
+        if mode != Mode::Full {
+            self.begin_crowd(now, mode);
+        }
         for (seq, transition) in early {
-            self.record(seq, transition);
+            self.record(seq, transition, outboxes);
         }
         Some(self.observers.keys().copied().collect())
     }
 
-    /// Takes a transition in. Whether so much waits that it must be flushed now.
-    pub(super) fn record(&mut self, seq: u64, transition: Transition) -> bool {
+    /// Takes a transition in.
+    pub(super) fn record(&mut self, seq: u64, transition: Transition, outboxes: &mut Outboxes) -> Recorded {
         if let Some(loading) = &mut self.loading {
             loading.early.push((seq, transition));
             if loading.early.len() > MAX_EARLY {
                 loading.early.clear();
                 loading.asked_at = seq;
             }
-            return false;
+            return Recorded::Kept;
         }
         if seq <= self.read_at {
-            return false;
+            return Recorded::Kept;
         }
-        match &transition {
-            Transition::Join { user } => {
-                self.members.insert(user.as_str().into(), Attributes::new());
-            }
-            Transition::Leave { user } | Transition::Timeout { user } => {
-                self.members.remove(user.as_str());
-            }
-            Transition::Set { user, attributes } => {
-                if let Some(known) = self.members.get_mut(user.as_str()) {
-                    known.clone_from(attributes);
-                }
-            }
-        }
+        let before = apply(&mut self.members, &transition);
         self.seq = seq;
+        if self.crowd.is_some() {
+            self.record_crowded(transition, before, outboxes);
+            return Recorded::Kept;
+        }
         self.pending.push(Entry { seq, transition });
-        self.pending.len() > MAX_PENDING || self.pending.bytes() > MAX_PENDING_BYTES
+        if self.pending.len() > MAX_PENDING || self.pending.bytes() > MAX_PENDING_BYTES {
+            Recorded::Full
+        } else {
+            Recorded::Kept
+        }
     }
 
     /// Tells what waits to all observers that are live. Gives back those that fell behind and those that waited for
@@ -269,134 +292,25 @@ impl Mirror {
     /// Keeps the answer to a change of the channel until its observer `connection` has been told of it: who reads after
     /// the answer must find the change. Gives back an answer that need not wait.
     pub(super) fn hold(&mut self, connection: ConnectionId, answer: ServerFrame) -> Option<ServerFrame> {
-        let told = self.pending.is_empty() && !self.is_loading();
+        let told = self.crowd.is_some() || (self.pending.is_empty() && !self.is_loading());
         match self.observers.get_mut(&connection) {
             Some(observer) if !told || !matches!(observer.phase, Phase::Live) => observer.hold(answer),
             Some(_) | None => Some(answer),
         }
     }
+}
 
-    /// Brings an observer a step nearer to being live.
-    pub(super) fn step(
-        &mut self,
-        now: Millis,
-        connection: ConnectionId,
-        known: &impl Knowledge,
-        outboxes: &mut Outboxes,
-    ) -> Step {
-        let is_loading = self.is_loading();
-        let Some(observer) = self.observers.get_mut(&connection) else { return Step::Done };
-        let encoding = observer.encoding;
-        let asks_early = observer.is_asking() && !self.pending.is_empty();
-        if is_loading {
-            // Whoever observes is looked at when the roster is there.
-            return Step::Done;
+/// Changes the roster. Gives what the user had, if it was a member.
+fn apply(members: &mut Members, transition: &Transition) -> Option<Attributes> {
+    match transition {
+        Transition::Join { user } => members.insert(user.as_str().into(), Attributes::new()),
+        Transition::Leave { user } | Transition::Timeout { user } => members.remove(user.as_str()),
+        Transition::Set { user, attributes } => {
+            members.get_mut(user.as_str()).map(|known| std::mem::replace(known, attributes.clone()))
         }
-        match &mut observer.phase {
-            Phase::Live => Step::Done,
-            Phase::Unknown { from: Some(_), since } if known.may_lack(&self.channel, *since) => {
-                // It must be told all that had happened when it asked, and nothing older than what it knows.
-                Step::Ahead
-            }
-            Phase::Unknown { from, .. } => {
-                observer.phase = match *from {
-                    Some(from) if from.epoch == self.epoch => Phase::Behind { at_seq: from.seq, say: true },
-                    Some(_) | None => Phase::Wanting,
-                };
-                Step::Moved
-            }
-            Phase::Wanting if !self.pending.is_empty() && !broken!(SnapshotsUnflushed) => {
-                observer.waits = true;
-                Step::Waits
-            }
-            Phase::Wanting => {
-                let settles_in_ms = known.settles_in_ms(&self.channel, now);
-                let pages = self.shared_pages(now, settles_in_ms, encoding);
-                self.become_phase(connection, Phase::Paging { pages, next: 0 });
-                Step::Moved
-            }
-            Phase::Paging { pages, next } => {
-                let Some((page, is_last)) = pages.page(*next) else {
-                    observer.phase = Phase::Wanting;
-                    return Step::Moved;
-                };
-                outboxes.send_bulk(connection, page.clone());
-                *next += 1;
-                if is_last {
-                    observer.phase = Phase::Behind { at_seq: pages.seq, say: false };
-                }
-                Step::Sent
-            }
-            Phase::Behind { at_seq, .. } if *at_seq < self.flushed_seq => {
-                let at_seq = *at_seq;
-                if !self.log.holds_all_after(at_seq) {
-                    observer.phase = Phase::Wanting;
-                    return Step::Moved;
-                }
-                let (frame, reached_seq) = self.shared_piece(at_seq, encoding);
-                outboxes.send_bulk(connection, frame);
-                self.become_phase(connection, Phase::Behind { at_seq: reached_seq, say: false });
-                Step::Sent
-            }
-            // A place that the channel has not reached: what such a client knows is of no use.
-            Phase::Behind { at_seq, .. } if *at_seq > self.flushed_seq => {
-                observer.phase = Phase::Wanting;
-                Step::Moved
-            }
-            Phase::Behind { .. } if asks_early => {
-                observer.waits = true;
-                Step::Waits
-            }
-            Phase::Behind { say, .. } => {
-                if *say {
-                    let diff = diff_of(&self.channel, self.flushed_seq, self.flushed_seq, Vec::new());
-                    outboxes.send_bulk(connection, encode(&diff, encoding));
-                }
-                observer.phase = Phase::Live;
-                observer.answer(connection, outboxes);
-                Step::Done
-            }
-        }
-    }
-
-    fn become_phase(&mut self, connection: ConnectionId, phase: Phase) {
-        if let Some(observer) = self.observers.get_mut(&connection) {
-            observer.phase = phase;
-        }
-    }
-
-    /// The snapshot at this sequence, encoded at most once. Nothing is pending.
-    fn shared_pages(&mut self, now: Millis, settles_in_ms: u64, encoding: Encoding) -> Arc<Pages> {
-        let cached = self.pages.of(encoding);
-        if let Some(pages) = cached
-            && (!pages.unsettled || now.since(pages.made_at) < UNSETTLED_SHARE_MS)
-        {
-            return Arc::clone(pages);
-        }
-        let head = Head { channel: &self.channel, epoch: self.epoch, seq: self.flushed_seq, settles_in_ms };
-        let pages = Arc::new(Pages::encode(now, &head, &self.members, encoding));
-        *cached = Some(Arc::clone(&pages));
-        pages
-    }
-
-    /// A diff that follows `at_seq`, and what it reaches. The log holds everything after `at_seq`.
-    fn shared_piece(&mut self, at_seq: u64, encoding: Encoding) -> (Bytes, u64) {
-        let cached = self.piece.of(encoding);
-        if let Some(piece) = cached
-            && piece.from_seq == at_seq
-        {
-            return (piece.frame.clone(), piece.reached_seq);
-        }
-        let (transitions, stopped_at) = self.log.piece_after(at_seq, PIECE_BYTES);
-        let transitions =
-            if broken!(CatchesUpLate) { transitions.into_iter().skip(1).collect() } else { transitions };
-        let reached_seq = stopped_at.unwrap_or(self.flushed_seq);
-        let frame = encode(&diff_of(&self.channel, at_seq, reached_seq, transitions), encoding);
-        *cached = Some(Piece { from_seq: at_seq, reached_seq, frame: frame.clone() });
-        (frame, reached_seq)
     }
 }
 
-fn diff_of(channel: &Channel, prev: u64, seq: u64, transitions: Vec<Transition>) -> ServerFrame {
+pub(super) fn diff_of(channel: &Channel, prev: u64, seq: u64, transitions: Vec<Transition>) -> ServerFrame {
     ServerFrame::Diff { channel: channel.name().into(), prev, seq, transitions }
 }

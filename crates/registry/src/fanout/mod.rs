@@ -1,21 +1,25 @@
 //! Tells observers: mirrors of observed channels, when to flush them, and whose turn it is to be caught up.
 
+mod crowd;
+mod crowded;
 mod log;
 mod mirror;
 mod observer;
 mod pending;
 mod schedule;
 mod snapshot;
+mod steps;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use herenow_protocol::{Code, FrameId, Position, Refusal, ServerFrame};
 
 use crate::names::Channel;
 use crate::outbox::Outboxes;
 use crate::store::Sequenced;
-use crate::{Config, ConnectionId, Millis};
-use mirror::Mirror;
+use crate::{Config, ConnectionId, Millis, Sizes};
+use mirror::{Mirror, Recorded};
 use observer::{Observer, Step};
 use schedule::Schedule;
 
@@ -32,6 +36,9 @@ pub(crate) struct Fanout {
     mirrors: HashMap<Channel, Mirror>,
     readers: HashMap<ConnectionId, Reader>,
     schedule: Schedule,
+    sizes: Sizes,
+    /// Channels that are not told in full and have news, each once, and when they are told.
+    crowds: BTreeSet<(Millis, Channel)>,
     /// Readers whose turns should be looked at, each once.
     awake: Vec<ConnectionId>,
     /// Readers that wait for the node to have caught up.
@@ -69,6 +76,8 @@ impl Fanout {
             mirrors: HashMap::new(),
             readers: HashMap::new(),
             schedule: Schedule::new(config.tick_ms),
+            sizes: config.sizes,
+            crowds: BTreeSet::new(),
             awake: Vec::new(),
             ahead: Vec::new(),
             wanted: Vec::new(),
@@ -77,11 +86,11 @@ impl Fanout {
         }
     }
 
-    /// Begins to tell `connection` about `channel`, or begins again. The request `id` is answered when it is live.
+    /// Begins to tell `connection`, which is `user`'s, about `channel`, or begins again. The request `id` is answered when it is live.
     /// `node`: how far the node is in the log of the channel.
     pub(crate) fn observe(
         &mut self,
-        connection: ConnectionId,
+        (connection, user): (ConnectionId, Arc<str>),
         channel: Channel,
         from: Option<Position>,
         id: FrameId,
@@ -105,7 +114,7 @@ impl Fanout {
             self.idle.remove(&idle);
         }
         if mirror.observer_mut(connection).is_none() {
-            mirror.insert_observer(connection, Observer::new(encoding));
+            mirror.insert_observer(connection, Observer::new(encoding, user));
         }
         if mirror.observer_mut(connection).is_some_and(|observer| !observer.ask(id, from, node.since)) {
             let message = "too many requests to observe the channel are not answered yet";
@@ -168,10 +177,20 @@ impl Fanout {
     pub(crate) fn record(&mut self, now: Millis, told: Sequenced, outboxes: &mut Outboxes) {
         let Sequenced { channel, seq, transition } = told;
         let Some(mirror) = self.mirrors.get_mut(&channel) else { return };
-        if mirror.record(seq, transition) {
-            self.flush(now, &channel, outboxes);
-        } else if !mirror.scheduled {
-            mirror.scheduled = true;
+        match mirror.record(seq, transition, outboxes) {
+            Recorded::Full => self.flush(now, &channel, outboxes),
+            Recorded::Kept => self.plan(now, channel),
+        }
+    }
+
+    /// Plans when the news of a channel are told.
+    fn plan(&mut self, now: Millis, channel: Channel) {
+        let Some(mirror) = self.mirrors.get_mut(&channel) else { return };
+        if let Some(crowd) = &mut mirror.crowd {
+            if crowd.has_news() && !std::mem::replace(&mut crowd.planned, true) {
+                self.crowds.insert((crowd.due(now, &self.sizes, &channel), channel));
+            }
+        } else if mirror.has_pending() && !std::mem::replace(&mut mirror.scheduled, true) {
             self.schedule.plan(now, mirror.flushed_slot, channel);
         }
     }
@@ -199,16 +218,13 @@ impl Fanout {
     }
 
     /// Takes a roster in. Whoever asked for something else meanwhile does not need it.
-    pub(crate) fn load(&mut self, now: Millis, channel: &Channel, loaded: Loaded) {
+    pub(crate) fn load(&mut self, now: Millis, channel: &Channel, loaded: Loaded, outboxes: &mut Outboxes) {
         let Some(mirror) = self.mirrors.get_mut(channel) else { return };
-        let Some(waiting) = mirror.load(loaded) else {
+        let Some(waiting) = mirror.load(now, loaded, &self.sizes, outboxes) else {
             self.wanted.push(channel.clone());
             return;
         };
-        if mirror.has_pending() && !mirror.scheduled {
-            mirror.scheduled = true;
-            self.schedule.plan(now, mirror.flushed_slot, channel.clone());
-        }
+        self.plan(now, channel.clone());
         for connection in waiting {
             self.take_turn(connection, channel.clone());
         }
@@ -234,9 +250,23 @@ impl Fanout {
 
     fn flush(&mut self, now: Millis, channel: &Channel, outboxes: &mut Outboxes) {
         let Some(mirror) = self.mirrors.get_mut(channel) else { return };
-        let to_pump = mirror.flush(self.schedule.slot(now), outboxes);
+        let mut to_pump = mirror.flush(self.schedule.slot(now), outboxes);
+        to_pump.extend(mirror.leave_full(now, &self.sizes, outboxes));
         for connection in to_pump {
             self.take_turn(connection, channel.clone());
+        }
+    }
+
+    /// Tells the channels that are not told in full and whose time has come.
+    fn tell_crowds(&mut self, now: Millis, outboxes: &mut Outboxes) {
+        while let Some((due, _)) = self.crowds.first()
+            && *due <= now
+            && let Some((_, channel)) = self.crowds.pop_first()
+        {
+            let Some(mirror) = self.mirrors.get_mut(&channel) else { continue };
+            for connection in mirror.tell_crowd(now, &self.sizes, outboxes) {
+                self.take_turn(connection, channel.clone());
+            }
         }
     }
 
@@ -276,6 +306,7 @@ impl Fanout {
         for channel in self.schedule.take_due(now) {
             self.flush(now, &channel, outboxes);
         }
+        self.tell_crowds(now, outboxes);
         let awake = std::mem::take(&mut self.awake);
         for connection in &awake {
             self.pump(now, *connection, known, outboxes);
@@ -323,7 +354,8 @@ impl Fanout {
     /// When [`Fanout::work`] or [`Fanout::handle_timeout`] has something to do next.
     pub(crate) fn deadline(&self) -> Option<Millis> {
         let idle = self.idle.first_key_value().map(|(_, (at, _))| *at);
-        self.schedule.deadline().into_iter().chain(idle).min()
+        let crowd = self.crowds.first().map(|(at, _)| *at);
+        self.schedule.deadline().into_iter().chain(idle).chain(crowd).min()
     }
 
     /// Drops mirrors that nobody observed for the grace.

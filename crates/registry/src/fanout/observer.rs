@@ -61,6 +61,8 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Observer {
     pub(super) encoding: Encoding,
+    /// Whose connection it is.
+    pub(super) user: Arc<str>,
     pub(super) phase: Phase,
     /// Whether it waits for a flush.
     pub(super) waits: bool,
@@ -71,8 +73,8 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    pub(super) const fn new(encoding: Encoding) -> Self {
-        Self { encoding, phase: Phase::Wanting, waits: false, asking: Vec::new(), held: Vec::new() }
+    pub(super) const fn new(encoding: Encoding, user: Arc<str>) -> Self {
+        Self { encoding, user, phase: Phase::Wanting, waits: false, asking: Vec::new(), held: Vec::new() }
     }
 
     /// Takes a request on. False if too many are unanswered.

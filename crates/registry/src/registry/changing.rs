@@ -84,7 +84,7 @@ impl Registry {
         let (seq, members) = own.rosters.roster(channel);
         let (epoch, read_at) = (own.rosters.epoch(), own.rosters.seq());
         let loaded = Loaded { epoch, seq, read_at, members };
-        self.fanout.load(now, channel, loaded);
+        self.fanout.load(now, channel, loaded, &mut self.outboxes);
     }
 
     /// Tells who waited what an op did.
@@ -149,7 +149,7 @@ impl Registry {
                 let Backing::Shared(shared) = &self.backing else { return };
                 let Some(position) = shared.port.position(&channel) else { return };
                 let loaded = Loaded { epoch: position.epoch, seq, read_at, members };
-                self.fanout.load(now, &channel, loaded);
+                self.fanout.load(now, &channel, loaded, &mut self.outboxes);
             }
             News::Behind => self.read_anew(now, partition),
             News::Fenced => self.fenced(now, partition),

@@ -157,7 +157,8 @@ impl Registry {
             (Ok(()), Some(user)) => {
                 let channel = user.channel(name);
                 let node = self.backing.reached(&channel, from.is_some());
-                match self.fanout.observe(connection, channel, from, id, node, &self.outboxes) {
+                let reader = (connection, user.shared_id());
+                match self.fanout.observe(reader, channel, from, id, node, &self.outboxes) {
                     Ok(()) => return,
                     Err(refusal) => refusal,
                 }

@@ -1,6 +1,7 @@
 //! The registry's rules, through its API, in virtual time, on the frames as they would be sent.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod crowds;
 mod handshake;
 mod harness;
 mod histories;
