@@ -1,0 +1,127 @@
+//! A server under measurement, and what every step needs of it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::engine::Engine;
+use crate::error::BenchError;
+use crate::process::{Tree, own_processor_time};
+use crate::targets::Target;
+
+/// A step in which nothing moves for so long has failed.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// The server's processes and the connections to it.
+pub(crate) struct Bench {
+    pub(crate) engine: Engine,
+    pub(crate) server: Tree,
+}
+
+/// What a piece of work cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cost {
+    pub(crate) elapsed: Duration,
+    /// The server's processor time.
+    pub(crate) server: Duration,
+    /// Our own.
+    pub(crate) client: Duration,
+}
+
+/// Measures from here on.
+pub(crate) struct Meter {
+    started: Instant,
+    server: Duration,
+    client: Duration,
+    tree: Tree,
+}
+
+impl Meter {
+    pub(crate) fn start(tree: Tree) -> Self {
+        Self { started: Instant::now(), server: tree.processor_time(), client: own_processor_time(), tree }
+    }
+
+    pub(crate) fn cost(&self) -> Cost {
+        Cost {
+            elapsed: self.started.elapsed(),
+            server: self.tree.processor_time().saturating_sub(self.server),
+            client: own_processor_time().saturating_sub(self.client),
+        }
+    }
+}
+
+/// Notices that nothing moves.
+pub(crate) struct Watch {
+    what: &'static str,
+    value: u64,
+    since: Instant,
+}
+
+impl Watch {
+    pub(crate) fn new(what: &'static str) -> Self {
+        Self { what, value: u64::MAX, since: Instant::now() }
+    }
+
+    /// `value` changes as long as something moves.
+    pub(crate) fn look(&mut self, value: u64, state: impl FnOnce() -> String) -> Result<(), BenchError> {
+        if value != self.value {
+            (self.value, self.since) = (value, Instant::now());
+        } else if self.since.elapsed() > STUCK {
+            let seconds = STUCK.as_secs();
+            return Err(BenchError::Stuck { what: self.what, seconds, state: state() });
+        }
+        Ok(())
+    }
+}
+
+impl Bench {
+    pub(crate) fn new(
+        target: Box<dyn Target>,
+        address: SocketAddr,
+        server: u32,
+        size: usize,
+    ) -> io::Result<Self> {
+        Ok(Self { engine: Engine::new(target, address, size)?, server: Tree::new(server) })
+    }
+
+    /// Fails if a connection was lost, something was refused, or the server ended.
+    pub(crate) fn check(&mut self) -> Result<(), BenchError> {
+        if !self.server.lives() {
+            return Err(BenchError::ServerEnded);
+        }
+        let tally = &self.engine.tally;
+        if tally.errors > 0 {
+            return Err(BenchError::Refused { count: tally.errors, last: tally.last_error.clone() });
+        }
+        match self.engine.lost.pop() {
+            Some((index, why)) => Err(BenchError::Lost { index, why }),
+            None => Ok(()),
+        }
+    }
+
+    /// Serves the connections for that long.
+    pub(crate) fn serve(&mut self, time: Duration) -> Result<(), BenchError> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.engine.turn(Some(until))?;
+        }
+        self.check()
+    }
+
+    /// Serves until every connection has seen the newest update of each member.
+    ///
+    /// # Errors
+    /// When nothing moves any more before that.
+    pub(crate) fn settle(&mut self, what: &'static str) -> Result<(), BenchError> {
+        let mut watch = Watch::new(what);
+        loop {
+            let (seen, due) = (self.engine.tally.deliveries, self.engine.tally.due);
+            if seen >= due {
+                return self.check();
+            }
+            watch.look(seen, || format!("{seen} of {due} deliveries"))?;
+            self.check()?;
+            self.engine.turn(None)?;
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Updates at a steady rate: what a delivery costs and how late it is.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use crate::bench::{Bench, Cost, Meter};
+use crate::error::BenchError;
+use crate::report::Progress;
+
+/// When the next update is sent, and whose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Arrivals {
+    /// At equal intervals, one channel after the other, so that all of one channel are equally far from each other.
+    Even,
+    /// At equal intervals, of anybody: now and then several meet in a channel.
+    Random,
+}
+
+/// How updates are sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Paced {
+    /// Deliveries a second.
+    pub(crate) rate: f64,
+    pub(crate) time: Duration,
+    pub(crate) arrivals: Arrivals,
+}
+
+/// What deliveries cost.
+#[derive(Debug, Serialize)]
+pub(crate) struct Delivered {
+    step: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arrivals: Option<Arrivals>,
+    connections: usize,
+    size: u32,
+    deliveries: u64,
+    seconds: f64,
+    server_cpu_seconds: f64,
+    cpu_seconds_per_million: f64,
+    server_cpu_percent: f64,
+    client_cpu_percent: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    p999_ms: f64,
+}
+
+impl Delivered {
+    /// Of all deliveries since the tally was last begun.
+    pub(super) fn new(
+        step: &'static str,
+        arrivals: Option<Arrivals>,
+        bench: &Bench,
+        deliveries: u64,
+        cost: Cost,
+    ) -> Self {
+        let seconds = cost.elapsed.as_secs_f64();
+        let ms = |share| bench.engine.tally.latency.quantile(share).as_secs_f64() * 1000.0;
+        Self {
+            step,
+            arrivals,
+            connections: bench.engine.connections.len(),
+            size: bench.engine.connections.first().map_or(0, |connection| connection.peer.expected()),
+            deliveries,
+            seconds,
+            server_cpu_seconds: cost.server.as_secs_f64(),
+            cpu_seconds_per_million: cost.server.as_secs_f64() * 1e6 / deliveries.max(1) as f64,
+            server_cpu_percent: 100.0 * cost.server.as_secs_f64() / seconds,
+            client_cpu_percent: 100.0 * cost.client.as_secs_f64() / seconds,
+            p50_ms: ms(0.5),
+            p99_ms: ms(0.99),
+            p999_ms: ms(0.999),
+        }
+    }
+}
+
+/// Sends updates at a steady rate.
+pub(crate) fn paced(bench: &mut Bench, paced: Paced) -> Result<Delivered, BenchError> {
+    let mut order = Order::new(bench, paced.arrivals);
+    let others =
+        bench.engine.connections.first().map_or(1, |connection| connection.peer.expected() - 1).max(1);
+    let interval = Duration::from_secs_f64(f64::from(others) / paced.rate);
+    let mut progress = Progress::new("paced");
+    bench.engine.tally.latency.clear();
+    let before = bench.engine.tally.deliveries;
+    let meter = Meter::start(bench.server);
+    let start = Instant::now();
+    let mut next = start;
+    while next < start + paced.time {
+        if Instant::now() >= next {
+            bench.engine.update(order.next());
+            next += interval;
+        }
+        bench.engine.turn(Some(next))?;
+        bench.check()?;
+        progress.at(start.elapsed().as_secs_f64() / paced.time.as_secs_f64());
+    }
+    bench.settle("the last updates")?;
+    let deliveries = bench.engine.tally.deliveries - before;
+    Ok(Delivered::new("paced", Some(paced.arrivals), bench, deliveries, meter.cost()))
+}
+
+/// Whose turn it is.
+#[derive(Debug)]
+pub(crate) struct Order {
+    arrivals: Arrivals,
+    count: usize,
+    size: usize,
+    at: usize,
+    random: u64,
+}
+
+impl Order {
+    pub(crate) fn new(bench: &Bench, arrivals: Arrivals) -> Self {
+        let connections = &bench.engine.connections;
+        let size = connections.first().map_or(1, |connection| connection.peer.expected() as usize);
+        Self { arrivals, count: connections.len(), size, at: 0, random: 0x9e37_79b9_7f4a_7c15 }
+    }
+
+    pub(crate) fn next(&mut self) -> usize {
+        match self.arrivals {
+            Arrivals::Even => {
+                let channels = self.count.div_ceil(self.size);
+                let (round, channel) = (self.at / channels, self.at % channels);
+                self.at += 1;
+                (channel * self.size + round % self.size).min(self.count - 1)
+            }
+            Arrivals::Random => {
+                // xorshift: any even spread will do.
+                self.random ^= self.random << 13;
+                self.random ^= self.random >> 7;
+                self.random ^= self.random << 17;
+                (self.random % self.count as u64) as usize
+            }
+        }
+    }
+}
