@@ -75,6 +75,7 @@ export function reset() {
 
 const clients = new Map();
 const kinds = ["join", "leave", "timeout", "updateAttributes"];
+const modes = ["full", "interval", "count"];
 
 function clientOf(id) {
   let client = clients.get(id);
@@ -87,12 +88,13 @@ export function isFunction(listener) {
 }
 
 /** Adds a listener; gives what undoes that. One that was added several times stays until all of that is undone. */
-export function addListener(id, channel, fn) {
+export function addListener(id, channel, fn, occupancy) {
   const { channels } = clientOf(id);
   const listeners = channels.get(channel) ?? new Map();
   channels.set(channel, listeners);
   const added = listeners.get(fn) ?? { times: 0 };
   added.times += 1;
+  added.occupancy = occupancy;
   listeners.set(fn, added);
   return () => {
     added.times -= 1;
@@ -122,9 +124,9 @@ function report(error) {
   else console.error(error);
 }
 
-function callEach(listeners, value) {
+function callEach(listeners, value, hears = (fn) => listeners.has(fn)) {
   for (const fn of [...(listeners?.keys() ?? [])]) {
-    if (!listeners.has(fn)) continue;
+    if (!hears(fn)) continue;
     try {
       fn(value);
     } catch (error) {
@@ -163,15 +165,20 @@ export function attributesOf(text, lengths) {
   return attributesPart();
 }
 
-/** A pack of users with their attributes. */
-export function usersOf(text, lengths) {
-  unpack(text, lengths);
-  const channelUsers = [];
-  while (cutAt < cuts.length) channelUsers.push({ userProfileId: part(), attributes: attributesPart() });
-  return { channelUsers };
+/** Users with their attributes, to the end of the pack. */
+function users() {
+  const all = [];
+  while (cutAt < cuts.length) all.push({ userProfileId: part(), attributes: attributesPart() });
+  return all;
 }
 
-/** Tells a batch of events: kind, channel (empty: as before), user, attributes of an update. */
+/** A pack of users. */
+export function usersOf(text, lengths) {
+  unpack(text, lengths);
+  return { channelUsers: users() };
+}
+
+/** Tells a batch of events: kind, channel (empty: as before), user, attributes of an update; or how a channel is told. */
 export function deliver(id, text, lengths) {
   unpack(text, lengths);
   const events = [];
@@ -179,15 +186,24 @@ export function deliver(id, text, lengths) {
   while (cutAt < cuts.length) {
     const kind = number();
     channel = part() || channel;
-    const message = { userProfileId: part(), channel };
-    const attributes = attributesPart();
-    if (attributes) message.attributes = attributes;
-    const event = { event: kinds[kind & 3], message };
-    if (kind & 4) event.sync = true;
-    events.push(event);
+    let event = "occupancy";
+    let message;
+    if (kind & 8) {
+      const [count, joins, departures] = [number(), number(), number()];
+      message = { channel, mode: modes[kind & 3], count, joins, departures, truncated: !!number(), sample: users() };
+    } else {
+      event = kinds[kind & 3];
+      message = { userProfileId: part(), channel };
+      const attributes = attributesPart();
+      if (attributes) message.attributes = attributes;
+    }
+    events.push(kind & 4 ? { event, message, sync: true } : { event, message });
   }
   const { channels } = clientOf(id);
-  for (const event of events) callEach(channels.get(event.message.channel), event);
+  for (const event of events) {
+    const listeners = channels.get(event.message.channel);
+    callEach(listeners, event, event.event === "occupancy" ? (fn) => listeners.get(fn)?.occupancy : undefined);
+  }
 }
 
 function tellState(client, state, previous, reason, retryInMs) {

@@ -38,7 +38,10 @@ function pairsOf(value) {
 
 let texts;
 
-/** Takes the texts out of a call's arguments: channel, user, keys and values, as far as the call has them. Gives their number. */
+/**
+ * Takes the texts out of a call's arguments: channel, user, keys and values, whether a listener hears of occupancy, as far
+ * as the call has them. Gives their number.
+ */
 export function takeApart(call, options, listener) {
   const required = (name) => {
     const value = tried(() => options?.[name]);
@@ -49,6 +52,7 @@ export function takeApart(call, options, listener) {
   if (call !== CHANNELS) texts.push(required("channel"));
   if (call >= ATTRIBUTES) texts.push(required("userProfileId"));
   if (call === SET) texts.push(...pairsOf(tried(() => options.attributes)));
+  if (call === OBSERVE && tried(() => options.occupancy)) texts.push("occupancy");
   if (call === OBSERVE || call === UNOBSERVE) isFunction(listener);
   return texts.length;
 }

@@ -55,11 +55,14 @@ export declare const PresenceActionEvent: {
   readonly TIMEOUT: "timeout";
   /** A user's attributes changed. */
   readonly ATTRIBUTES_UPDATE: "updateAttributes";
+  /** How many there are; not one of the seed's, and only for listeners that ask. */
+  readonly OCCUPANCY: "occupancy";
 };
 export type PresenceActionEvent = (typeof PresenceActionEvent)[keyof typeof PresenceActionEvent];
 
+/** Something that happened to a member. */
 export interface PresenceEvent {
-  event: PresenceActionEvent;
+  event: Exclude<PresenceActionEvent, "occupancy">;
   message: {
     userProfileId: string;
     channel: string;
@@ -70,6 +73,34 @@ export interface PresenceEvent {
   sync?: true;
 }
 export type PresenceListener = (event: PresenceEvent) => void;
+
+/**
+ * How much listeners are told of a channel. `full` (up to 1,000 members): everything. `interval` (up to 10,000): every 1 to
+ * 2 s the net differences, at most 200. `count` (more): how many there are, every 5 s, and what happens to this user itself.
+ * A channel goes back to the mode before when it is 20 % below the bound.
+ */
+export type PresenceMode = "full" | "interval" | "count";
+
+/** How many there are in a channel that is too large for every event, or is no more. Only for listeners that ask. */
+export interface OccupancyEvent {
+  event: "occupancy";
+  message: {
+    channel: string;
+    /** Back in `full`, the members that this client's listeners were not told of are told before this, with `sync`. */
+    mode: PresenceMode;
+    /** Members now. */
+    count: number;
+    /** Joins since the last one. */
+    joins: number;
+    /** Departures since the last one. */
+    departures: number;
+    /** More has happened since the last one than was told. */
+    truncated: boolean;
+    /** In `count` mode, up to 20 of the members, others each time. */
+    sample: ChannelUser[];
+  };
+}
+export type OccupancyListener = (event: PresenceEvent | OccupancyEvent) => void;
 
 export type ConnectionState = "idle" | "connecting" | "connected" | "reconnecting" | "closed" | "failed";
 export interface ConnectionChange {
@@ -130,8 +161,12 @@ interface PresenceFunctions {
   joinPresenceChannel(options: ChannelOptions): Promise<void>;
   /** Ends the user's presence; its attributes are lost. Nothing happens where it was not present. */
   leavePresenceChannel(options: ChannelOptions): Promise<void>;
-  /** Calls `listener` for each transition of the channel, own ones too. Does not join. Resolves once observing. */
-  addPresenceListener(options: ChannelOptions, listener: PresenceListener): Promise<void>;
+  /**
+   * Calls `listener` for each transition of the channel, own ones too. Does not join. Resolves once observing. Of channels
+   * with more than 1,000 members less is told, see {@link PresenceMode}; with `occupancy: true` the listener is told how.
+   */
+  addPresenceListener(options: ChannelOptions & { occupancy: true }, listener: OccupancyListener): Promise<void>;
+  addPresenceListener(options: ChannelOptions & { occupancy?: false }, listener: PresenceListener): Promise<void>;
   /** Calls `listener` no more. Does not leave. */
   removePresenceListener(options: ChannelOptions, listener: PresenceListener): Promise<void>;
   /** Replaces all own attributes in a channel that the user has joined. Resolves to them as stored. */

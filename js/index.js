@@ -12,6 +12,7 @@ export const PresenceActionEvent = Object.freeze({
   LEAVE: "leave",
   TIMEOUT: "timeout",
   ATTRIBUTES_UPDATE: "updateAttributes",
+  OCCUPANCY: "occupancy",
 });
 
 let loading;

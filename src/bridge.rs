@@ -65,7 +65,7 @@ extern "C" {
     pub(crate) fn on_trap(message: &str);
 
     #[wasm_bindgen(js_name = addListener)]
-    pub(crate) fn add_listener(client: u32, channel: &str, listener: &JsValue) -> JsValue;
+    pub(crate) fn add_listener(client: u32, channel: &str, listener: &JsValue, occupancy: &str) -> JsValue;
     #[wasm_bindgen(js_name = removeListener)]
     pub(crate) fn remove_listener(client: u32, channel: &str, listener: &JsValue) -> bool;
     #[wasm_bindgen(catch, js_name = onConnection)]

@@ -52,7 +52,7 @@ fn try_change(
     validate_channel(&channel).map_err(refused)?;
     let client = clients::find(client)?;
     let (promise, result) = promise(match change {
-        Change::Observe => bridge::add_listener(client.id, &channel, listener),
+        Change::Observe => bridge::add_listener(client.id, &channel, listener, &bridge::text(1)),
         Change::Unobserve if !bridge::remove_listener(client.id, &channel, listener) => {
             return Ok(Promise::resolve(&JsValue::UNDEFINED));
         }

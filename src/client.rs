@@ -124,14 +124,16 @@ impl Client {
             Output::Reject { promise, problem } => {
                 bridge::reject_promise(promise.0, problem::error(problem.code, &problem.message));
             }
-            Output::Events(events) => {
-                let pack = Pack::events(&events);
-                bridge::deliver(self.id, &pack.text, &pack.lengths);
-            }
+            Output::Events(events) => self.deliver(&Pack::events(&events)),
+            Output::Occupancy(told) => self.deliver(&Pack::occupancy(&told)),
             Output::State(change) => bridge::deliver_state(self.id, state::change(&change)),
             Output::Stale { channel } => bridge::forget(&self.options, &channel),
             Output::Warn(message) => bridge::warn(&self.options, &message),
         }
+    }
+
+    fn deliver(&self, pack: &Pack) {
+        bridge::deliver(self.id, &pack.text, &pack.lengths);
     }
 
     fn connect(self: &Rc<Self>, socket: SocketId) {

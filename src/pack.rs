@@ -1,10 +1,12 @@
 //! Texts for JavaScript as one string and the lengths that cut it: one call, however many texts.
 
-use herenow_protocol::Attributes;
+use herenow_protocol::{Attributes, Occupancy};
 use herenow_session::{Event, EventKind, Roster};
 
 /// Marks an event that the SDK derived.
 const SYNC: u32 = 4;
+/// Marks what is told of a channel instead of what happened to a user.
+const OCCUPANCY: u32 = 8;
 
 #[derive(Default)]
 pub(crate) struct Pack {
@@ -28,6 +30,22 @@ impl Pack {
                 Some(attributes) => pack.attributes(attributes),
                 None => pack.lengths.push(0),
             }
+        }
+        pack
+    }
+
+    /// How a channel is told: mode, channel, counts, whether it is truncated, and members as a sample.
+    pub(crate) fn occupancy(told: &Occupancy) -> Self {
+        let mut pack = Self::default();
+        pack.lengths.push(OCCUPANCY | told.mode as u32);
+        pack.push(&told.channel);
+        // Beyond 4 billion they are cut.
+        for number in [told.count, told.joins, told.departures, u64::from(told.truncated)] {
+            pack.lengths.push(number as u32);
+        }
+        for member in &told.sample {
+            pack.push(&member.user);
+            pack.attributes(&member.attributes);
         }
         pack
     }

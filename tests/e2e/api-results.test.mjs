@@ -246,7 +246,13 @@ test("PresenceActionEvent names the four events and cannot be changed", async ()
   const page = await openPage(server);
   const seen = await page.evaluate(() => [window.herenow.PresenceActionEvent, Object.isFrozen(window.herenow.PresenceActionEvent)]);
   assert.deepEqual(seen, [
-    { JOIN: "join", LEAVE: "leave", TIMEOUT: "timeout", ATTRIBUTES_UPDATE: "updateAttributes" },
+    {
+      JOIN: "join",
+      LEAVE: "leave",
+      TIMEOUT: "timeout",
+      ATTRIBUTES_UPDATE: "updateAttributes",
+      OCCUPANCY: "occupancy",
+    },
     true,
   ]);
 });

@@ -32,6 +32,12 @@ function onPresence({ event, message, sync }: PresenceEvent): string {
   }
 }
 herenow.addPresenceListener({ channel: "lobby" }, onPresence);
+herenow.addPresenceListener({ channel: "hall", occupancy: true }, (told) => {
+  if (told.event === "occupancy") return `${told.message.mode} ${told.message.count} ${told.message.sample.length}`;
+  return onPresence(told);
+});
+// @ts-expect-error Only who asks is told of occupancy.
+herenow.addPresenceListener({ channel: "hall" }, ({ event }) => event === "occupancy");
 herenow.removePresenceListener({ channel: "lobby" }, onPresence);
 herenow.addConnectionListener((change: ConnectionChange) => change.retryInMs?.toFixed());
 

@@ -71,11 +71,19 @@ pub struct Sizes {
     pub interval_ms: u64,
     /// Milliseconds between two counts.
     pub count_ms: u64,
+    /// Net differences told at once; more are cut short.
+    pub changes: usize,
 }
 
 impl Default for Sizes {
     fn default() -> Self {
-        Self { full_members: 1_000, interval_members: 10_000, interval_ms: 1_000, count_ms: 5_000 }
+        Self {
+            full_members: 1_000,
+            interval_members: 10_000,
+            interval_ms: 1_000,
+            count_ms: 5_000,
+            changes: 200,
+        }
     }
 }
 

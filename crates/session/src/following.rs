@@ -1,10 +1,10 @@
 //! What the server tells of observed channels.
 
-use herenow_protocol::{Snapshot, Transition};
+use herenow_protocol::{Occupancy, Snapshot, Transition};
 
-use crate::Millis;
 use crate::mirror::{Fit, Teller};
 use crate::session::Session;
+use crate::{Millis, Output};
 
 impl Session {
     pub(crate) fn follow_snapshot(&mut self, now: Millis, page: Snapshot) {
@@ -13,10 +13,14 @@ impl Session {
         if !channel.is_followed() {
             return;
         }
+        let was_limited = channel.mirror.is_limited();
         let mut teller = Teller::new(&channel.name, true);
         channel.mirror.snapshot(now, page, keys, &mut teller);
         channel.resync = false;
         self.outbox.tell(teller.into_events());
+        if was_limited && let Some(full) = channel.mirror.in_full(&channel.name) {
+            self.outbox.push(Output::Occupancy(full));
+        }
     }
 
     pub(crate) fn follow_diff(&mut self, name: &str, prev: u64, seq: u64, transitions: Vec<Transition>) {
@@ -36,12 +40,17 @@ impl Session {
         self.outbox.tell(teller.into_events());
     }
 
-    pub(crate) fn follow_occupancy(&mut self, name: &str) {
-        let Some(channel) = self.channels.get_mut(name) else { return };
-        if channel.is_followed() {
-            channel.mirror.limit();
-            channel.resync = false;
+    pub(crate) fn follow_occupancy(&mut self, mut occupancy: Occupancy) {
+        let Some(channel) = self.channels.get_mut(&occupancy.channel) else { return };
+        // Before the answer to an `observe`, it belongs to an observation that was given up.
+        if !channel.is_followed() || !channel.mirror.has_begun() {
+            return;
         }
+        let mut teller = Teller::new(&channel.name, false);
+        channel.mirror.limited(core::mem::take(&mut occupancy.changes), &mut teller);
+        channel.resync = false;
+        self.outbox.tell(teller.into_events());
+        self.outbox.push(Output::Occupancy(occupancy));
     }
 
     /// Where the server has settled and something is held back, asks whether it is so: a connection that is slow, or

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use herenow_protocol::{Attributes, Mode, Position, Snapshot, Transition};
+use herenow_protocol::{Attributes, Mode, Occupancy, Position, Snapshot, Transition};
 
 use crate::told::Told;
 use crate::{Event, EventKind, Millis, Roster};
@@ -19,7 +19,7 @@ pub(crate) struct Mirror {
     pages: Option<Snapshot>,
     /// The snapshot in `pages` is over the bound: its pages are skipped.
     skipping: bool,
-    /// The channel is not in full mode.
+    /// The channel is not in full mode: what was told is kept, and is not the roster.
     limited: bool,
 }
 
@@ -51,6 +51,16 @@ impl<'a> Teller<'a> {
         self.events.push(Event { channel: self.channel.clone(), kind, user, attributes, sync: self.sync });
     }
 
+    /// Tells a change as it is.
+    fn pass(&mut self, change: Transition) {
+        match change {
+            Transition::Join { user } => self.tell(EventKind::Join, user, None),
+            Transition::Leave { user } => self.tell(EventKind::Leave, user, None),
+            Transition::Timeout { user } => self.tell(EventKind::Timeout, user, None),
+            Transition::Set { user, attributes } => self.tell(EventKind::Update, user, Some(attributes)),
+        }
+    }
+
     pub(crate) fn into_events(self) -> Vec<Event> {
         self.events
     }
@@ -58,16 +68,30 @@ impl<'a> Teller<'a> {
 
 impl Mirror {
     pub(crate) fn roster(&self) -> Option<&Roster> {
-        self.told.as_ref().map(|told| &told.roster)
+        self.current().map(|told| &told.roster)
     }
 
     pub(crate) fn position(&self) -> Option<Position> {
-        self.told.as_ref().map(|told| told.position)
+        self.current().map(|told| told.position)
+    }
+
+    pub(crate) fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    /// Whether the server has said how things are.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.limited || self.told.is_some()
+    }
+
+    /// What was told, unless more has happened by now.
+    fn current(&self) -> Option<&Told> {
+        self.told.as_ref().filter(|_| !self.limited)
     }
 
     /// When the server has settled and [`Mirror::settle`] may have something to tell.
     pub(crate) fn settles_at(&self) -> Option<Millis> {
-        self.told.as_ref().and_then(|told| told.settles_at)
+        self.current().and_then(|told| told.settles_at)
     }
 
     /// Whether something is known but not told yet.
@@ -81,9 +105,51 @@ impl Mirror {
         self.skipping = false;
     }
 
-    /// The channel is larger than full mode: nothing is derived until a full snapshot comes, which starts anew.
-    pub(crate) fn limit(&mut self) {
-        *self = Self { limited: true, ..Self::default() };
+    /// The channel is not told in full. What was told is kept: the next snapshot in full is compared with it.
+    fn limit(&mut self) {
+        self.limited = true;
+        self.detach();
+    }
+
+    /// The channel is larger than what is kept: the next snapshot in full starts anew.
+    fn overflow(&mut self) {
+        self.limit();
+        self.told = None;
+    }
+
+    /// Some of what happened in a channel that is not told in full.
+    pub(crate) fn limited(&mut self, changes: Vec<Transition>, teller: &mut Teller<'_>) {
+        self.limit();
+        for change in changes {
+            match &mut self.told {
+                Some(told) => told.apply(change, teller),
+                None => teller.pass(change),
+            }
+        }
+        self.bound();
+    }
+
+    /// What is said of a channel that is told in full.
+    pub(crate) fn in_full(&self, channel: &str) -> Option<Occupancy> {
+        let told = self.current()?;
+        Some(Occupancy {
+            channel: channel.into(),
+            epoch: told.position.epoch,
+            seq: told.position.seq,
+            mode: Mode::Full,
+            count: told.roster.len() as u64,
+            joins: 0,
+            departures: 0,
+            sample: Vec::new(),
+            changes: Vec::new(),
+            truncated: false,
+        })
+    }
+
+    fn bound(&mut self) {
+        if self.told.as_ref().is_some_and(|told| told.roster.len() > MAX_MEMBERS) {
+            self.overflow();
+        }
     }
 
     /// A page of a roster; `keys` are random.
@@ -106,7 +172,7 @@ impl Mirror {
         };
         let skip = self.skipping || snapshot.members.len() > MAX_MEMBERS;
         if skip {
-            self.limit();
+            self.overflow();
             self.skipping = snapshot.more;
             snapshot.members = Vec::new();
         }
@@ -149,16 +215,14 @@ impl Mirror {
         for transition in transitions {
             told.apply(transition, teller);
         }
-        if told.roster.len() > MAX_MEMBERS {
-            self.limit();
-        }
+        self.bound();
         Fit::Good
     }
 
     /// Tells what was held back, if its time has come.
     pub(crate) fn settle(&mut self, now: Millis, teller: &mut Teller<'_>) {
-        if let Some(told) = &mut self.told
-            && told.settles_at.is_some_and(|at| at <= now)
+        if self.settles_at().is_some_and(|at| at <= now)
+            && let Some(told) = &mut self.told
         {
             told.settle(teller);
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use herenow_protocol::{Attributes, ClientFrame, Code};
+use herenow_protocol::{Attributes, ClientFrame, Code, Occupancy};
 
 use crate::{PromiseId, SocketId};
 
@@ -52,6 +52,9 @@ pub enum Output {
     },
     /// Events for the listeners, in order.
     Events(Vec<Event>),
+    /// How a channel is told that is not told in full, or is in full again, and how many members it has. Its `changes`
+    /// were told as events.
+    Occupancy(Occupancy),
     /// The connection's state changed.
     State(StateChange),
     /// What was read about a channel earlier may no longer be true.

@@ -22,7 +22,7 @@ impl Session {
             ServerFrame::Diff { channel, prev, seq, transitions } => {
                 self.follow_diff(&channel, prev, seq, transitions);
             }
-            ServerFrame::Occupancy(occupancy) => self.follow_occupancy(&occupancy.channel),
+            ServerFrame::Occupancy(occupancy) => self.follow_occupancy(occupancy),
             ServerFrame::Tick {} => {}
             ServerFrame::GoingAway { reconnect_in_ms } => {
                 self.timers.set(Timer::GoingAway, now.after(reconnect_in_ms));

@@ -1,7 +1,7 @@
 //! What the browser does for a tab: sockets, tokens, and tasks that wait for JavaScript to run.
 
 use herenow_protocol::codec::compact;
-use herenow_protocol::{ClientFrame, Code, MAX_MESSAGE_BYTES, ServerFrame};
+use herenow_protocol::{ClientFrame, Code, MAX_MESSAGE_BYTES, Mode, ServerFrame};
 use herenow_session::{Millis, Problem, SocketEvent, SocketId};
 
 use crate::client::{Answer, Page, Task};
@@ -308,6 +308,9 @@ impl World {
             && tab.socket == Some(socket)
             && let Some(channel) = channel_number(&snapshot.channel)
         {
+            if snapshot.mode != Mode::Full {
+                tab.greeted_ms[channel] = Some(now);
+            }
             tab.holds_until_ms[channel] =
                 if snapshot.settles_in_ms > 0 { now + snapshot.settles_in_ms } else { 0 };
         }

@@ -6,6 +6,7 @@ use herenow_protocol::{Attributes, Code};
 use herenow_session::{Config, Intent, Millis, Output, PromiseId, Seed, Session, SocketId, State};
 
 use crate::air::Air;
+use crate::crowds::Crowd;
 use crate::dice::luck;
 use crate::failure::Invariant;
 use crate::net::LinkId;
@@ -110,6 +111,10 @@ pub(crate) struct Tab {
     /// Lives of servers when each channel was last called for.
     pub(crate) called_epochs: [usize; CHANNELS.len()],
     pub(crate) streams: [Option<Stream>; CHANNELS.len()],
+    /// Where a channel is not told in full.
+    pub(crate) crowds: [Option<Crowd>; CHANNELS.len()],
+    /// When a snapshot last said that a channel is not told in full.
+    pub(crate) greeted_ms: [Option<u64>; CHANNELS.len()],
     /// Until then the server had not settled when it last sent a snapshot.
     pub(crate) holds_until_ms: [u64; CHANNELS.len()],
     pub(crate) link: Option<LinkId>,
@@ -165,6 +170,8 @@ impl World {
             observing: Default::default(),
             called_epochs: Default::default(),
             streams: Default::default(),
+            crowds: Default::default(),
+            greeted_ms: Default::default(),
             holds_until_ms: Default::default(),
             link: None,
             socket: None,
@@ -320,6 +327,7 @@ impl World {
                     self.tell(slot, &event);
                 }
             }
+            Output::Occupancy(told) => self.told_occupancy(slot, &told),
             Output::State(change) => self.state_changed(slot, &change),
             Output::Stale { .. } => {}
             Output::Warn(text) => self.log(|| format!("tab {slot} warns at {now}: {text}")),

@@ -11,6 +11,7 @@ mod browser;
 mod carry;
 mod checks;
 mod client;
+mod crowds;
 mod dice;
 mod failure;
 mod listening;

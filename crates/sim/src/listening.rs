@@ -44,7 +44,10 @@ impl World {
                 let truths = truths(&self.ledger, self.shared.as_ref(), channel);
                 let begun = Stream::begin(copy(roster), truths, called_ms, epochs);
                 match begun {
-                    Ok(stream) => tab.streams[channel] = Some(stream),
+                    Ok(mut stream) => {
+                        stream.early = tab.crowds[channel].is_some();
+                        tab.streams[channel] = Some(stream);
+                    }
                     Err(failure) => outcome = Err(failure),
                 }
             }
@@ -66,10 +69,13 @@ impl World {
         let Some(channel) = channel_number(&event.channel) else { return };
         let settling = now < tab.holds_until_ms[channel];
         let outcome = match &mut tab.streams[channel] {
+            Some(stream) if stream.early => Ok(()),
             Some(stream) => {
                 let truths = truths(&self.ledger, self.shared.as_ref(), channel);
                 stream.hear(now, event, truths, settling, self.epochs)
             }
+            // Who has not been told the roster is told what has changed of it.
+            None if tab.crowds[channel].is_some() => Ok(()),
             None => Err((Invariant::NoGap, format!("an event of {} without a roster", event.channel))),
         };
         let react = now >= tab.reacted_ms + 100 && !self.healed;
@@ -93,7 +99,10 @@ impl World {
         let mut outcome = Ok(());
         for (channel, name) in CHANNELS.iter().enumerate() {
             let Some(roster) = tab.session.roster(name) else {
-                tab.streams[channel] = None;
+                if tab.crowds[channel].is_none() || !tab.observing[channel].want {
+                    tab.streams[channel] = None;
+                    tab.crowds[channel] = None;
+                }
                 continue;
             };
             let Some(stream) = &tab.streams[channel] else { continue };
@@ -172,6 +181,7 @@ impl World {
             }
             Purpose::Set(channel) => match value {
                 Settled::Attributes(stored) if self.was_stored(secret, channel, stored, known.called_ms) => {
+                    self.check_own_set(slot, channel, stored, known.called_ms);
                     Ok(())
                 }
                 Settled::Attributes(stored) => Err(format!(

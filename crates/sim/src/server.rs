@@ -98,7 +98,7 @@ impl World {
         let life = self.nodes[node].life;
         self.nodes[node] = Node { life, ..Node::new() };
         match &mut self.shared {
-            Some(shared) => shared.facts.killed(self.now, node),
+            Some(shared) => shared.facts.trouble(node, self.now),
             None => self.ledger.lose_all(self.now),
         }
         for id in self.links_to(node) {

@@ -99,7 +99,7 @@ impl World {
     pub(crate) fn store_asked(&mut self, asking: Asking) {
         let now = self.now;
         let Some(shared) = &mut self.shared else { return };
-        let Asking { node, request, .. } = &asking;
+        let Asking { node, life: process, request, .. } = &asking;
         let partition = request.partition();
         let Some(answer) = shared.store.handle(Millis(now), request) else {
             shared.parked.push(asking);
@@ -111,7 +111,7 @@ impl World {
         let outcome = match (request, &answer.outcome) {
             (Request::Renew { node: life, begin, .. }, outcome) => {
                 let granted = matches!(outcome, Outcome::Renewed { .. });
-                facts.renewed(now, at, *node, *life, *begin, granted)
+                facts.renewed(now, at, (*node, *process), *life, *begin, granted)
             }
             (Request::Apply { node: life, number, ops, .. }, Outcome::Applied { number: answered, .. })
                 if number == answered =>

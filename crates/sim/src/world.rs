@@ -7,6 +7,7 @@ use herenow_registry::Config;
 use herenow_registry::store::Answer as Stored;
 
 use crate::client::{Answer, Slot};
+use crate::crowds::sizes;
 use crate::dice::luck;
 use crate::failure::{Failure, Invariant};
 use crate::net::{Link, LinkId};
@@ -150,7 +151,7 @@ pub(crate) struct World {
 /// What the server is configured with: the defaults of its flags, but for the tick of some seeds.
 pub(crate) fn config(seed: u64) -> Config {
     let tick_ms = [50, 50, 50, 200, 1_000][luck([seed, 2]).index(5)];
-    Config { tick_ms, ..Config::default() }
+    Config { tick_ms, sizes: sizes(seed), ..Config::default() }
 }
 
 impl World {

@@ -11,8 +11,6 @@ use crate::config::Sizes;
 use crate::names::Channel;
 use crate::{ConnectionId, Millis};
 
-/// Changes told at once; beyond it they are cut short, and say so.
-const MAX_CHANGES: usize = 200;
 /// Members named as a sample.
 const SAMPLE: usize = 20;
 
@@ -45,11 +43,12 @@ fn fifth_below(bound: usize) -> usize {
 #[derive(Debug)]
 pub(super) struct Crowd {
     mode: Mode,
+    max_changes: usize,
     told_at: Millis,
     has_news: bool,
     joins: u64,
     departures: u64,
-    /// In interval mode, the members that something happened to; at most [`MAX_CHANGES`].
+    /// In interval mode, the members that something happened to; at most [`Sizes::changes`].
     touched: BTreeMap<Arc<str>, Touched>,
     truncated: bool,
     /// After whom the next sample begins.
@@ -71,9 +70,10 @@ struct Touched {
 
 impl Crowd {
     /// Observers know everything up to now, or are still to be told.
-    pub(super) const fn new(now: Millis, mode: Mode) -> Self {
+    pub(super) const fn new(now: Millis, mode: Mode, sizes: &Sizes) -> Self {
         Self {
             mode,
+            max_changes: sizes.changes,
             told_at: now,
             has_news: false,
             joins: 0,
@@ -140,7 +140,7 @@ impl Crowd {
         let user = transition.user();
         if let Some(touched) = self.touched.get_mut(user) {
             touched.departed = departed.or(touched.departed.take());
-        } else if self.touched.len() < MAX_CHANGES {
+        } else if self.touched.len() < self.max_changes {
             self.touched.insert(user.into(), Touched { before, departed });
         } else {
             self.truncated = !broken!(TruncatesSilently);
@@ -157,7 +157,7 @@ impl Crowd {
         members: &Members,
     ) -> Occupancy {
         let before = std::mem::replace(&mut self.mode, mode);
-        let (changes, whole) = net_changes(std::mem::take(&mut self.touched), members);
+        let (changes, whole) = self.net_changes(members);
         // In count mode nobody was told of the changes.
         let unknown = before == Mode::Count && mode == Mode::Interval;
         let truncated = std::mem::take(&mut self.truncated) || !whole || unknown;
@@ -176,6 +176,31 @@ impl Crowd {
         transition: Transition,
     ) -> Occupancy {
         Occupancy { changes: vec![transition], ..self.count(channel, at, members) }
+    }
+
+    /// Takes the differences between what the users had and have. Whether these are all.
+    fn net_changes(&mut self, members: &Members) -> (Vec<Transition>, bool) {
+        let mut changes = Vec::new();
+        for (user, Touched { before, departed }) in std::mem::take(&mut self.touched) {
+            let set = |attributes: &Attributes| Transition::Set {
+                user: user.as_ref().into(),
+                attributes: attributes.clone(),
+            };
+            match (before, members.get(&user)) {
+                (None, Some(now)) => {
+                    changes.push(Transition::Join { user: user.as_ref().into() });
+                    if !now.is_empty() {
+                        changes.push(set(now));
+                    }
+                }
+                (Some(_), None) => changes.extend(departed),
+                (Some(before), Some(now)) if before != *now => changes.push(set(now)),
+                (Some(_), Some(_)) | (None, None) => {}
+            }
+        }
+        let whole = changes.len() <= self.max_changes || broken!(TruncatesSilently);
+        changes.truncate(self.max_changes);
+        (changes, whole)
     }
 
     /// How things are, for somebody who has just come.
@@ -226,29 +251,4 @@ fn period_ms(sizes: &Sizes, mode: Mode, channel: &Channel) -> u64 {
 fn hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
-}
-
-/// The differences between what the users had and have, and whether these are all.
-fn net_changes(touched: BTreeMap<Arc<str>, Touched>, members: &Members) -> (Vec<Transition>, bool) {
-    let mut changes = Vec::new();
-    for (user, Touched { before, departed }) in touched {
-        let set = |attributes: &Attributes| Transition::Set {
-            user: user.as_ref().into(),
-            attributes: attributes.clone(),
-        };
-        match (before, members.get(&user)) {
-            (None, Some(now)) => {
-                changes.push(Transition::Join { user: user.as_ref().into() });
-                if !now.is_empty() {
-                    changes.push(set(now));
-                }
-            }
-            (Some(_), None) => changes.extend(departed),
-            (Some(before), Some(now)) if before != *now => changes.push(set(now)),
-            (Some(_), Some(_)) | (None, None) => {}
-        }
-    }
-    let whole = changes.len() <= MAX_CHANGES;
-    changes.truncate(MAX_CHANGES);
-    (changes, whole)
 }

@@ -23,8 +23,8 @@ impl Mirror {
     }
 
     /// From now on not every transition is told. Nothing is pending.
-    pub(super) fn begin_crowd(&mut self, now: Millis, mode: Mode) {
-        let mut crowd = Crowd::new(now, mode);
+    pub(super) fn begin_crowd(&mut self, now: Millis, mode: Mode, sizes: &Sizes) {
+        let mut crowd = Crowd::new(now, mode, sizes);
         for (connection, observer) in &self.observers {
             crowd.add_observer(Arc::clone(&observer.user), *connection);
         }
@@ -68,7 +68,7 @@ impl Mirror {
         if mode == Mode::Full || self.crowd.is_some() || self.is_loading() {
             return Vec::new();
         }
-        self.begin_crowd(now, mode);
+        self.begin_crowd(now, mode, sizes);
         for observer in self.observers.values_mut() {
             if matches!(observer.phase, Phase::Behind { .. } | Phase::Paging { .. }) {
                 observer.phase = Phase::Wanting;

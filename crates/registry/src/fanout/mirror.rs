@@ -214,7 +214,7 @@ impl Mirror {
         self.pages = PerEncoding::none();
         self.piece = PerEncoding::none();
         if mode != Mode::Full {
-            self.begin_crowd(now, mode);
+            self.begin_crowd(now, mode, sizes);
         }
         for (seq, transition) in early {
             self.record(seq, transition, outboxes);

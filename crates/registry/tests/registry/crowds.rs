@@ -7,7 +7,8 @@ use crate::harness::*;
 use crate::watcher::Watcher;
 
 /// Full up to 5 members and again from 4 on; net differences up to 10 and again from 8 on.
-const SIZES: Sizes = Sizes { full_members: 5, interval_members: 10, interval_ms: 1_000, count_ms: 5_000 };
+const SIZES: Sizes =
+    Sizes { full_members: 5, interval_members: 10, interval_ms: 1_000, count_ms: 5_000, changes: 200 };
 /// All that is due is told after this.
 const INTERVAL_MS: u64 = 2_000;
 const COUNT_MS: u64 = 5_000;

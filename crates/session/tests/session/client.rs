@@ -125,6 +125,7 @@ impl Client {
                     self.session.handle_token(self.millis(), Ok("token".into()));
                 }
                 Output::NeedToken { .. }
+                | Output::Occupancy(_)
                 | Output::Events(_)
                 | Output::State(_)
                 | Output::Stale { .. }

@@ -1,9 +1,9 @@
 //! Observing: when it begins, ends, and what its promises wait for.
 
-use herenow_protocol::{Code, Mode, Occupancy, ServerFrame};
+use herenow_protocol::{Code, Mode, Occupancy, ServerFrame, Transition};
 use herenow_session::Output;
 
-use crate::client::{Client, EPOCH, join, page, set, short};
+use crate::client::{Client, EPOCH, join, leave, page, set, short};
 
 #[test]
 fn observing_resolves_after_the_snapshot_and_ok_and_tells_no_events() {
@@ -215,30 +215,58 @@ fn an_unobserve_that_fails_is_tried_again() {
     assert_eq!(short(&client.frames()), ["unobserve lobby"]);
 }
 
-#[test]
-fn beyond_full_mode_there_is_no_roster_and_a_full_snapshot_starts_anew() {
-    let mut client = Client::observing(&[("ann", "")]);
-    client.hear(ServerFrame::Occupancy(Occupancy {
+fn occupancy(mode: Mode, count: u64, changes: Vec<Transition>) -> ServerFrame {
+    ServerFrame::Occupancy(Occupancy {
         channel: "lobby".into(),
         epoch: EPOCH,
         seq: 9,
-        mode: Mode::Count,
-        count: 20_000,
+        mode,
+        count,
         joins: 3,
         departures: 1,
         sample: Vec::new(),
-        changes: vec![join("bob")],
+        changes,
         truncated: true,
-    }));
+    })
+}
+
+/// The modes and counts that were told.
+fn modes(client: &mut Client) -> Vec<(Mode, u64)> {
+    let told = client.take().into_iter().filter_map(|output| match output {
+        Output::Occupancy(told) => {
+            assert_eq!(told.changes, [], "they are told as events");
+            Some((told.mode, told.count))
+        }
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn beyond_full_mode_there_is_no_roster_and_back_in_it_the_differences_are_told() {
+    let mut client = Client::observing(&[("ann", ""), ("eve", "")]);
+    client.hear(occupancy(
+        Mode::Interval,
+        2_000,
+        vec![join("bob"), leave("eve"), join("ann"), leave("nobody")],
+    ));
+    assert_eq!(client.events(), ["+bob", "-eve"], "nobody joins twice, and nobody leaves who is not there");
+    client.hear(occupancy(Mode::Count, 20_000, Vec::new()));
+    assert_eq!(modes(&mut client), [(Mode::Count, 20_000)]);
     assert_eq!(client.roster(), None);
     client.diff(3, 12, vec![set("ann", "happy")]);
     assert_eq!(client.frames(), [], "nothing is asked for");
-    client.snapshot(EPOCH, 20, 0, &[("cid", "")]);
-    assert_eq!(client.roster().unwrap(), ["cid="]);
+    client.snapshot(EPOCH, 20, 0, &[("bob", "glad"), ("cid", "")]);
+    assert_eq!(client.roster().unwrap(), ["bob=glad", "cid="]);
+    assert_eq!(client.events(), ["~-ann", "~+cid", "~bob=glad"]);
     client.diff(20, 21, vec![join("dan")]);
     assert_eq!(client.events(), ["+dan"]);
+}
 
-    let mut interval = page(EPOCH, 30, 0, &[("cid", "")], false);
+#[test]
+fn who_leaves_full_mode_and_comes_back_asks_for_the_whole_roster() {
+    let mut client = Client::observing(&[("cid", "")]);
+    let mut interval = page(EPOCH, 30, 0, &[], false);
     interval.mode = Mode::Interval;
     client.hear(ServerFrame::Snapshot(interval));
     assert_eq!(client.roster(), None);
@@ -246,6 +274,22 @@ fn beyond_full_mode_there_is_no_roster_and_a_full_snapshot_starts_anew() {
     let frames = client.reopen();
     assert_eq!(short(&frames), ["hello ", "observe lobby"]);
     assert_eq!(client.events(), [""; 0]);
+    client.snapshot(EPOCH, 40, 0, &[("cid", ""), ("dan", "")]);
+    assert_eq!(modes(&mut client), [(Mode::Full, 2)]);
+}
+
+#[test]
+fn changes_of_a_channel_whose_roster_was_never_told_are_told_as_they_are() {
+    let mut client = Client::joined();
+    client.observe("lobby");
+    let frames = client.frames();
+    let mut interval = page(EPOCH, 30, 0, &[], false);
+    interval.mode = Mode::Interval;
+    client.hear(ServerFrame::Snapshot(interval));
+    client.hear(occupancy(Mode::Interval, 2_000, Vec::new()));
+    client.ok(&frames[0]);
+    client.hear(occupancy(Mode::Interval, 2_000, vec![leave("eve"), join("ann"), set("ann", "glad")]));
+    assert_eq!(client.events(), ["-eve", "+ann", "ann=glad"]);
 }
 
 #[test]

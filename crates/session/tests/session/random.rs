@@ -92,6 +92,7 @@ impl World {
                 Output::NeedToken { .. }
                 | Output::Resolve { .. }
                 | Output::Reject { .. }
+                | Output::Occupancy(_)
                 | Output::State(_)
                 | Output::Stale { .. }
                 | Output::Warn(_) => {}

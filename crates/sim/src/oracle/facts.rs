@@ -55,8 +55,8 @@ struct Lease {
     node: usize,
     /// When the lease of the life before had ended, if the same process had one.
     ended_ms: u64,
-    /// The process that had it is gone.
-    killed: bool,
+    /// Which process of the node has it.
+    process: u32,
 }
 
 /// All of it.
@@ -163,13 +163,6 @@ impl Facts {
         *known = until_ms.max(*known);
     }
 
-    /// The process of a node is gone.
-    pub(crate) fn killed(&mut self, now: u64, node: usize) {
-        self.trouble(node, now);
-        let leases = self.shares.iter_mut().flat_map(|share| share.leases.values_mut());
-        leases.filter(|lease| lease.node == node).for_each(|lease| lease.killed = true);
-    }
-
     /// Whether something is wrong with a node or its way to the store, or was so lately that it may still be behind.
     pub(crate) fn is_troubled(&self, node: usize, now: u64) -> bool {
         now < self.trouble_until_ms[node] + 5_000
@@ -185,7 +178,7 @@ impl Facts {
         &mut self,
         now: u64,
         partition: usize,
-        node: usize,
+        (node, process): (usize, u32),
         life: Incarnation,
         begin: bool,
         granted: bool,
@@ -203,9 +196,10 @@ impl Facts {
             );
         }
         if must {
-            let is_own = |other: &&Lease| other.node == node && !other.killed && other.until_ms <= now;
+            let is_own =
+                |other: &&Lease| (other.node, other.process) == (node, process) && other.until_ms <= now;
             let ended_ms = leases.values().filter(is_own).map(|other| other.until_ms).max().unwrap_or(0);
-            let lease = leases.entry(life).or_insert(Lease { until_ms, node, ended_ms, killed: false });
+            let lease = leases.entry(life).or_insert(Lease { until_ms, node, ended_ms, process });
             lease.until_ms = until_ms;
         }
         Ok(())

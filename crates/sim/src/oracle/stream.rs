@@ -16,6 +16,8 @@ pub(crate) struct Stream {
     cursor: [usize; USERS],
     /// Lives of servers when it was asked for.
     epochs: usize,
+    /// What is told before that the channel is in full is older than the roster.
+    pub(crate) early: bool,
 }
 
 type Check = Result<(), (Invariant, String)>;
@@ -38,7 +40,7 @@ impl Stream {
                 ));
             }
         }
-        Ok(Self { roster, cursor, epochs })
+        Ok(Self { roster, cursor, epochs, early: false })
     }
 
     /// Applies an event. `settling`: what the listener's server said about itself is not over; `epochs`: lives of
