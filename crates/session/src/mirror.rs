@@ -137,7 +137,7 @@ impl Mirror {
             epoch: told.position.epoch,
             seq: told.position.seq,
             mode: Mode::Full,
-            count: told.roster.len() as u64,
+            count: told.present() as u64,
             joins: 0,
             departures: 0,
             sample: Vec::new(),

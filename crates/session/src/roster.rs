@@ -65,6 +65,10 @@ impl Roster {
         Self { entries: Vec::new(), slots: Vec::new(), keys: [keys[0], keys[1] | 1] }
     }
 
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
     pub(crate) fn entries_mut(&mut self) -> &mut [Entry] {
         &mut self.entries
     }

@@ -107,6 +107,11 @@ impl Told {
         }
     }
 
+    /// How many are there, without those whose departure is held back.
+    pub(crate) fn present(&self) -> usize {
+        self.roster.entries().iter().filter(|entry| !matches!(entry.held, Held::Absent(_))).count()
+    }
+
     /// Whether something is held back.
     pub(crate) fn holds_back(&mut self) -> bool {
         self.roster.entries_mut().iter().any(|entry| entry.held != Held::No)
