@@ -6,7 +6,19 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 
-import { addFile, call, channelName, failure, freshUsers, openPage, siteFolder, startServer, userId } from "./lib/harness.mjs";
+import {
+  addFile,
+  call,
+  channelName,
+  failure,
+  freshUsers,
+  guestToken,
+  openPage,
+  portOfNobody,
+  siteFolder,
+  startServer,
+  userId,
+} from "./lib/harness.mjs";
 import { ENTRY, head, pageOf } from "./lib/site.mjs";
 
 const WASM = "/node_modules/herenow/pkg/herenow_bg.wasm";
@@ -215,4 +227,19 @@ test("Node is a client too, given the wasm, an endpoint and a constructor of soc
   `);
   const [id, channelUsers] = JSON.parse(output);
   assert.deepEqual(channelUsers.map(({ userProfileId }) => userProfileId), [id]);
+});
+
+test("a process of Node outlives a server that is not there", async () => {
+  const output = await runNode(`
+    import { readFile } from "node:fs/promises";
+    import WebSocket from ${JSON.stringify(import.meta.resolve("ws"))};
+    import * as herenow from "herenow";
+    const wasm = await readFile(new URL(import.meta.resolve("herenow/herenow_bg.wasm")));
+    const endpoint = ${JSON.stringify(await portOfNobody())};
+    const accessToken = ${JSON.stringify(guestToken())};
+    const client = new herenow.PresenceClient({ endpoint, accessToken, wasm, WebSocket, requestTimeout: 1_000 });
+    console.log(await client.joinPresenceChannel({ channel: "nowhere" }).catch(({ code }) => code));
+    await client.close();
+  `);
+  assert.equal(output, "unavailable\n");
 });
