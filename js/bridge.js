@@ -235,6 +235,8 @@ export function openSocket({ endpoint, WebSocket = globalThis.WebSocket }, proto
   sockets.add(socket);
   const on = (what, data) => sockets.has(socket) && tell(client, id, what, data);
   socket.onopen = () => on(5);
+  // The close says it all. But a socket of Node's `ws` whose errors nobody hears would end the process.
+  socket.onerror = () => {};
   socket.onmessage = ({ data }) => typeof data === "string" || on(6, data);
   socket.onclose = ({ code, reason }) => {
     // Numbers below 1000 say other things. A WebSocket of the app's own may give no code.

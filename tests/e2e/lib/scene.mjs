@@ -5,12 +5,12 @@ import { call, record, untilEvents, userId } from "./page.mjs";
 import { channelName } from "./until.mjs";
 
 /**
- * Opens ann's page and bob's, his in `context` if one is given. She observes a channel of their own; he joins it and is
- * happy. Gives `{channel, ann, bob, id, told}`: bob's id, and what she has been told.
+ * Opens ann's page and bob's, his in `context` if one is given and initialised with `init`. She observes a channel of their
+ * own; he joins it and is happy. Gives `{channel, ann, bob, id, told}`: bob's id, and what she has been told.
  */
-export async function annAndBob(server, { context } = {}) {
+export async function annAndBob(server, { context, init } = {}) {
   const channel = channelName();
-  const [ann, bob] = await Promise.all([openPage(server), openPage(server, { context })]);
+  const [ann, bob] = await Promise.all([openPage(server), openPage(server, { context, init })]);
   await record(ann, channel);
   await call(bob, "joinPresenceChannel", { channel });
   await call(bob, "setPresenceUserAttributes", { channel, attributes: { mood: "happy" } });
