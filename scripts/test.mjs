@@ -78,8 +78,8 @@ const MANY = Math.min(2 * availableParallelism(), 6);
  */
 const E2E = {
   waiting: true,
-  first: ["fault-network", "fault-restart"],
-  last: ["api-events", "demo", "fault-reload", "fault-tabs"],
+  first: ["fault-network", "fault-restart", "lifecycle-hidden"],
+  last: ["api-events", "crowds", "demo", "fault-reload", "fault-tabs", "lifecycle-cache"],
 };
 
 /**

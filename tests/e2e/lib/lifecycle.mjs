@@ -63,7 +63,15 @@ export async function leaveCache(page) {
   ]);
 }
 
-/** Freezes a page by the devtools protocol, and gives what wakes it. */
+/** Puts another tab of the same browser before `page`, and gives it. Only in one that `launchPlain` has started. */
+export async function hide(page) {
+  const other = await page.context().newPage();
+  await other.bringToFront();
+  await until(() => page.evaluate(() => document.visibilityState === "hidden"));
+  return other;
+}
+
+/** Freezes a page that is hidden, by the devtools protocol, and gives what wakes it. */
 export async function freeze(page) {
   const session = await page.context().newCDPSession(page);
   const state = (name) => session.send("Page.setWebLifecycleState", { state: name });
