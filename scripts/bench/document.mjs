@@ -1,0 +1,160 @@
+// What people read: the table on the terminal, docs/benchmarks.md, and the plots.
+
+import { kilo, show } from "./figures.mjs";
+import { plot } from "./plot.mjs";
+
+/** A table of text as Markdown; all but the first column to the right. */
+function table(head, rows) {
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+}
+
+/** A table as lines of a terminal. */
+export function columns(head, rows) {
+  const all = [head, ...rows];
+  const widths = head.map((_, index) => Math.max(...all.map((row) => row[index].length)));
+  return all.map((row) => row.map((cell, index) => (index === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[index]))).join("  "));
+}
+
+/** The musts as `{head, rows}`. */
+export function mustsTable(musts, nameOf) {
+  const head = ["figure", "ours", "must", "", "best peer", "ours to it"];
+  const rows = musts.map(({ name, unit, ours, must, atLeast, met, peer, ratio }) => [
+    name,
+    `${show(ours)} ${unit}`,
+    `${atLeast ? "≥" : "≤"} ${show(must)}`,
+    met ? "met" : "MISSED",
+    peer ? `${nameOf(peer.server)} ${show(peer.value)}` : "–",
+    ratio === undefined ? "–" : `${show(ratio)} ×`,
+  ]);
+  return { head, rows };
+}
+
+/** The rows of the comparison: a name, a step's field, and how it is told. */
+const ROWS = [
+  ["CPU s of 1 M deliveries in a burst", "burst", "cpu_seconds_per_million"],
+  ["CPU s of 1 M deliveries, paced", "paced", "cpu_seconds_per_million"],
+  ["latency p50, ms", "paced", "p50_ms"],
+  ["latency p99, ms", "paced", "p99_ms"],
+  ["latency p99.9, ms", "paced", "p999_ms"],
+  ["connections joined a second", "join", "per_second"],
+  ["memory a connection, kB", "memory", "bytes_per_connection", kilo],
+  ["idle CPU, %", "idle", "percent"],
+];
+
+/** All servers beside each other at one size, as `{head, rows}`. */
+export function comparison(figures, size, nameOf) {
+  const servers = figures.servers().filter((server) => figures.figure(server, size, "join", "connections"));
+  const rows = ROWS.map(([name, step, field, form = (value) => value]) => [
+    name,
+    ...servers.map((server) => show(form(figures.figure(server, size, step, field)))),
+  ]);
+  return { head: [`S = ${size}`, ...servers.map(nameOf)], rows };
+}
+
+const memoryPoints = (figures, server) =>
+  figures.growth(server, "memory").map(({ connections, bytes_per_connection }) => [connections, bytes_per_connection / 1000]);
+
+/** The plots as `{name: svg}`; one without points is left out. */
+export function plots(figures, nameOf) {
+  const sizes = figures.sizes();
+  const found = {};
+  const cost = figures.servers().map((server) => ({
+    name: nameOf(server),
+    strong: server === "herenow",
+    points: sizes.map((size) => [size, figures.figure(server, size, "burst", "cpu_seconds_per_million")]).filter(([, value]) => value),
+  }));
+  if (sizes.length > 1) {
+    found["cost.svg"] = plot({
+      title: "What 1 M deliveries cost the server, in a burst",
+      x: { label: "members of a channel", at: sizes },
+      y: { label: "CPU seconds" },
+      series: cost,
+    });
+  }
+  const memory = figures.servers().map((server) => ({ name: nameOf(server), strong: server === "herenow", points: memoryPoints(figures, server) }));
+  const at = [...new Set(memory.flatMap((one) => one.points.map(([connections]) => connections)))].sort((a, b) => a - b);
+  if (at.length > 1) {
+    found["memory.svg"] = plot({
+      title: "Memory of a joined connection",
+      x: { label: "connections, in channels of 100", at },
+      y: { label: "kB a connection" },
+      series: memory,
+    });
+  }
+  return found;
+}
+
+function growthTable(figures) {
+  const memory = figures.growth("herenow", "memory");
+  const find = (step, connections) => figures.growth("herenow", step).find((result) => result.connections === connections);
+  const rows = memory.map(({ connections, bytes_per_connection }) => {
+    const paced = find("paced", connections);
+    return [
+      connections.toLocaleString("en"),
+      show(kilo(bytes_per_connection)),
+      show(paced?.cpu_seconds_per_million),
+      show(paced?.p50_ms),
+      show(paced?.p99_ms),
+      show(find("idle", connections)?.percent),
+    ];
+  });
+  const head = ["connections", "memory a connection, kB", "CPU s of 1 M deliveries, paced", "p50, ms", "p99, ms", "idle CPU, %"];
+  return table(head, rows);
+}
+
+/** docs/benchmarks.md. */
+export function markdown({ made, machine, versions, figures, musts, nameOf, drawn }) {
+  const compared = musts.length > 0 ? mustsTable(musts, nameOf) : undefined;
+  const sections = figures.sizes().map((size) => {
+    const { head, rows } = comparison(figures, size, nameOf);
+    return table(head, rows);
+  });
+  const growth = figures.growth("herenow", "memory").length > 0;
+  const picture = (name, what) => (drawn.includes(name) ? `![${what}](bench/${name})\n\n` : "");
+  return `# Benchmarks
+
+One node of herenow, and other servers in the same run. Made by \`npm run bench\` on ${made.slice(0, 10)}, on ${machine.cores}
+cores of ${machine.cpu} with Linux ${machine.kernel}: the server on one core, the clients on another. All figures are in
+[bench/results.json](bench/results.json).
+
+Machines differ, and one machine differs from hour to hour: compare the ratios, not the figures.
+
+## What must be reached
+
+${compared ? table(compared.head, compared.rows) : "Nothing of it was measured."}
+
+## Beside other servers
+
+${picture("cost.svg", "CPU seconds of 1 M deliveries against the size of the channels, for each server")}${sections.join("\n\n")}
+
+## As connections grow
+
+${picture("memory.svg", "Memory of a connection against the number of connections, for each server")}${growth ? growthTable(figures) : "Not measured in this run."}
+
+## What the figures mean
+
+- Connections are real sockets over loopback, in channels of S members. Each is a member of its channel, observes it and
+  knows all of its members; that is when it has *joined*. At most 100 are on their way at once.
+- An *update* is one small attribute that a member sets. A *delivery* is another member that has seen this update or a newer
+  one of the same user. What a member sees of its own is not counted.
+- *In a burst* all members send updates back to back, as fast as they can; once all is delivered they begin again.
+- *Paced* means 20,000 deliveries a second, at equal intervals, one channel after the other. Latency is the time from the
+  call that sends the update to the call that has read it, in the client.
+- CPU is user and system time of the server's processes, from \`/proc\`. It includes what the kernel does on loopback to
+  hand the bytes over, which is most of a single \`send\`.
+- Memory is the resident set of the server's processes after a quiet second, less what it was before the first
+  connection.
+- herenow answers each update (\`ok\`) and tells it to its sender, too; the others do neither. Its row is the JSON encoding,
+  like the others'; *binary* is what the SDK speaks. Its limit of frames a second is off.
+
+The others, at their newest versions: ${versions}. Their servers are in \`bench/peers/\`:
+
+- **ws** and **socket.io**: a room as one writes it, with the roster in a \`Map\`; WebSocket only, no compression.
+- **soketi**: presence channels. Their members cannot change their attributes, so an update is a client event, which soketi
+  keeps nowhere. \`uWebSockets.js\` is not on npm: in its place is \`@trufflesuite/uws-js-unofficial\`.
+- **Hocuspocus**: the awareness of a Yjs document, of which it merges what arrives in one turn. Its clients renew their
+  state every 15 s, which is in its figures.
+- **Sockudo** only where its binary is given: \`npm run bench -- --sockudo PATH\`.
+`;
+}

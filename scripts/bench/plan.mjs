@@ -1,0 +1,60 @@
+// What is measured, in which order, and about how long it takes.
+
+/** Channels of so many members. */
+export const SIZES = [10, 100, 1000];
+export const CONNECTIONS = 2000;
+/** The size of the channels in which memory and latency are compared. */
+export const COMMON_SIZE = 100;
+
+/** Numbers of connections at which growth is measured: ours, and the peers' (memory only). */
+const GROWTH = [1000, 2000, 4000, 8000, 12_000, 18_000];
+const PEER_GROWTH = [1000, 2000, 4000];
+
+/** Seconds of each step, in full and in `--quick`. */
+const FULL = { idle: 5, paced: 20, rate: 20_000, burst: 5, "burst-deliveries": 1_000_000 };
+/** With fewer connections the rate is lower, too: each member of a channel sends as often. */
+const QUICK = { idle: 1, paced: 3, rate: 6000, burst: 1, "burst-deliveries": 100_000 };
+const QUICK_CONNECTIONS = 600;
+/** Deliveries a second while connections grow: few enough that even the fewest channels stay quiet, so that none merge. */
+const GROWTH_RATE = 10_000;
+
+/** Seconds to start a server, and until all have joined: a rough guess that only the progress shows. */
+const overhead = (size) => 3 + size / 100;
+
+/**
+ * Tasks `{server, kind, title, size, task, options, seconds}`. All servers at one size come one after another, so that a
+ * machine whose speed changes treats them alike.
+ */
+export function plan(servers, { sizes, quick, growth }) {
+  const steps = quick ? QUICK : FULL;
+  const connections = quick ? QUICK_CONNECTIONS : CONNECTIONS;
+  const tasks = [];
+  for (const size of sizes) {
+    for (const server of servers) {
+      tasks.push({
+        server,
+        kind: "load",
+        title: `${server.name}, channels of ${size}`,
+        size,
+        task: "load",
+        options: { connections: Math.max(connections, size), size, ...steps },
+        seconds: overhead(size) + steps.idle + steps.paced + (server.own ? 1 : 2) * steps.burst,
+      });
+    }
+  }
+  if (!growth) return tasks;
+  for (const server of servers) {
+    const stages = server.own ? GROWTH : PEER_GROWTH;
+    const paced = server.own ? 10 : 0;
+    tasks.push({
+      server,
+      kind: "growth",
+      title: `${server.name}, up to ${stages.at(-1).toLocaleString("en")} connections`,
+      size: COMMON_SIZE,
+      task: "load",
+      options: { connections: stages.join(","), size: COMMON_SIZE, idle: server.own ? 2 : 0, paced, rate: GROWTH_RATE, burst: 0 },
+      seconds: stages.length * (3 + paced) + stages.at(-1) / 1000,
+    });
+  }
+  return tasks;
+}
