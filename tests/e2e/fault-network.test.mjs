@@ -31,8 +31,8 @@ const WATCHDOG_MS = 2 * PING_MS + 5_000;
 const PROBE_MS = 5_000;
 /** Long enough for the calls before the network breaks. */
 const REQUEST_TIMEOUT_MS = 3_000;
-/** The first reconnection comes after at most 500 ms; the rest is for a slow machine. */
-const RECONNECT_MS = 3_000;
+/** The first reconnection comes after at most 2 s; the rest is for a slow machine. */
+const RECONNECT_MS = 5_000;
 
 let hasty;
 let patient;

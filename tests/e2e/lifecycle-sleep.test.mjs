@@ -1,11 +1,11 @@
 // Machines that sleep, and networks that go and come.
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
 import { before, test } from "node:test";
 
 import { call, eventsOf, freshUsers, openPage, record, recordStates, startServer, until, untilEvents, userId } from "./lib/harness.mjs";
 import { launchPlain } from "./lib/lifecycle.mjs";
+import { processTree, signal } from "./lib/processes.mjs";
 import { startProxy } from "./lib/proxy.mjs";
 import { annAndBob } from "./lib/scene.mjs";
 import { channelName } from "./lib/until.mjs";
@@ -21,32 +21,6 @@ before(async () => {
   server = await startServer({ flags: { "ping-interval": "500ms", grace: "1s" } });
 });
 
-/** A process and all that it has started. */
-function tree(root) {
-  const parents = new Map();
-  for (const name of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      // The name of the program, in parentheses, may hold anything.
-      const [, parent] = readFileSync(`/proc/${name}/stat`, "utf8").split(") ").at(-1).split(" ");
-      parents.set(Number(name), Number(parent));
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
-  const isOf = (pid) => pid === root || (parents.has(pid) && isOf(parents.get(pid)));
-  return [...parents.keys()].filter(isOf);
-}
-
-function signal(pids, name) {
-  for (const pid of pids) {
-    try {
-      process.kill(pid, name);
-    } catch (error) {
-      if (error.code !== "ESRCH") throw error;
-    }
-  }
-}
-
 test("a machine that sleeps times out once, and joins once when it wakes", async () => {
   const plain = await launchPlain();
   const channel = channelName();
@@ -60,7 +34,7 @@ test("a machine that sleeps times out once, and joins once when it wakes", async
   const told = [["join", id], ["updateAttributes", id, { mood: "happy" }]];
   await untilEvents(ann, channel, told);
 
-  const asleep = tree(plain.pid);
+  const asleep = processTree(plain.pid);
   assert.ok(asleep.length > 3, "a browser has several processes");
   signal(asleep, "SIGSTOP");
   await untilEvents(ann, channel, [...told, ["timeout", id]]);

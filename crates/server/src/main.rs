@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(WRONG_USAGE, &error),
     };
     log_to_stderr(config.log_format);
+    raise_open_files();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(FAILED, &error),
@@ -31,6 +32,14 @@ fn main() -> ExitCode {
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => fail(FAILED, &message),
+    }
+}
+
+/// Each connection is an open file, and the usual limit is for programs that hold few: takes as many as are allowed.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(limit) => tracing::info!(limit, "connections and other open files at once"),
+        Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
     }
 }
 

@@ -181,3 +181,18 @@ async fn help_and_version_are_shown() {
     assert!(text.contains("--listen") && text.contains("HERENOW_LISTEN"));
     assert_eq!(output(program(&["--version"])).await.status.code(), Some(0));
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn it_takes_as_many_open_files_as_are_allowed() {
+    let mut command = Command::new("sh");
+    let script = "ulimit -S -n 200; exec \"$0\" --listen 127.0.0.1:0";
+    command.args(["-c", script, env!("CARGO_BIN_EXE_herenow-server")]);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let server = start(command).await;
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.child.id().unwrap())).unwrap();
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let numbers: Vec<&str> = files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(numbers[0], numbers[1], "the soft limit is the hard one: {files}");
+    assert_ne!(numbers[0], "200", "the hard limit of this machine is too low to show it");
+}

@@ -94,9 +94,9 @@ fn an_observation_that_was_confirmed_stays_when_its_repetition_runs_out_of_time(
     let mut client = Client::observing(&[("ann", "")]);
     client.cut();
     let again = client.observe("lobby");
-    client.advance(500);
+    client.advance(2_000);
     client.closed(1006, "");
-    client.now += 9_500;
+    client.now += 8_000;
     client.timeout();
     assert_eq!(client.code(again), Some(Code::Unavailable));
     client.advance(60);

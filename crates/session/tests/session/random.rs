@@ -267,7 +267,7 @@ fn what_is_told_is_what_is_so() {
         let mut world = World::new(seed);
         // A failure prints the seed above its message.
         println!("seed {seed}");
-        for _ in 0..600 {
+        for _ in 0..800 {
             world.step();
         }
         world.finish();

@@ -21,7 +21,7 @@ fn wait(client: &mut Client) -> u64 {
 }
 
 #[test]
-fn the_first_attempt_comes_within_half_a_second_the_others_back_off_with_full_jitter() {
+fn the_first_attempt_comes_within_two_seconds_the_others_back_off_with_full_jitter() {
     let (mut longest, mut longest_first) = ([0; 8], 0);
     for seed in 0..300 {
         let mut client = Client::with(Config::default(), seed);
@@ -36,8 +36,8 @@ fn the_first_attempt_comes_within_half_a_second_the_others_back_off_with_full_ji
             *longest = wait(&mut client).max(*longest);
         }
     }
-    assert!((450..=500).contains(&longest_first), "{longest_first}");
-    for (longest, cap) in longest.into_iter().zip([500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000]) {
+    assert!((1_900..=2_000).contains(&longest_first), "{longest_first}");
+    for (longest, cap) in longest.into_iter().zip([2_000, 4_000, 4_000, 4_000, 4_000, 4_000, 4_000, 4_000]) {
         assert!(longest <= cap && longest > cap * 9 / 10, "{longest} of {cap}");
     }
 }
@@ -50,6 +50,7 @@ fn nobody_comes_back_after_half_the_grace() {
         client.open();
         client.welcome_with(&[("lobby", true)], &[], |welcome| welcome.grace_ms = 2_000);
         client.cut();
+        assert!(wait(&mut client) <= 1_000);
         for _ in 0..6 {
             client.now = client.session.poll_timeout().unwrap().0;
             client.timeout();
@@ -64,7 +65,7 @@ fn a_welcome_resets_the_backoff() {
     let mut client = Client::joined();
     for _ in 0..20 {
         client.cut();
-        assert!(wait(&mut client) <= 500);
+        assert!(wait(&mut client) <= 2_000);
         client.reopen();
         client.welcome(&[("lobby", false)]);
     }
@@ -178,8 +179,17 @@ fn going_away_lengthens_the_wait_of_a_socket_that_closes_before() {
     client.advance(1);
     client.reopen();
     client.welcome(&[("lobby", false)]);
-    client.cut();
-    assert!(wait(&mut client) <= 500, "only once");
+    // Only once: the next wait is jittered again, hardly ever as long.
+    let waits: Vec<u64> = (0..20)
+        .map(|_| {
+            client.cut();
+            let wait = wait(&mut client);
+            client.reopen();
+            client.welcome(&[("lobby", false)]);
+            wait
+        })
+        .collect();
+    assert!(waits.iter().any(|wait| *wait < 1_000), "{waits:?}");
 }
 
 #[test]
@@ -195,7 +205,7 @@ fn silence_closes_the_socket_and_comes_back() {
     assert!(matches!(log[0], Output::CloseSocket { .. }), "{log:?}");
     let Output::State(change) = &log[1] else { panic!("{log:?}") };
     assert_eq!(change.state, State::Reconnecting);
-    assert!(change.retry_in_ms.unwrap() <= 500);
+    assert!(change.retry_in_ms.unwrap() <= 2_000);
 }
 
 #[test]
@@ -217,12 +227,12 @@ fn a_socket_that_does_not_open_or_greet_in_ten_seconds_is_given_up() {
     client.advance(1);
     assert_eq!(client.socket, None);
     assert_eq!(client.state(), State::Reconnecting);
-    client.advance(500);
-    client.advance(6_000);
+    client.advance(2_000);
+    client.advance(4_500);
     client.open();
     client.advance(3_900);
     let late = client.socket.is_none();
-    client.advance(100);
+    client.advance(1_600);
     assert!(late || client.socket.is_none(), "opening and greeting share the time");
 }
 
