@@ -21,7 +21,7 @@ const SEEDS: &[(&str, Topology, Profile, u64)] = &[
     // Who came to a node that was behind was told what it knew to be over.
     ("tell-older", Topology::Shared, Profile::Rough, 11),
     // After a loss of data a node asserted sessions unheard, though its first lease since had ended while no answer came.
-    ("assert-reborn", Topology::Shared, Profile::Hell, 337),
+    ("assert-reborn", Topology::Shared, Profile::Hell, 355),
 ];
 
 #[test]
