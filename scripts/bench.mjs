@@ -5,6 +5,7 @@
 //   npm run bench -- --only herenow,ws --sizes 100 those servers, channels of that size
 //   npm run bench -- --quick                       seconds, with fewer connections; writes nothing
 //   npm run bench -- --no-growth                   without the growth to 18,000 connections
+//   npm run bench -- --no-scenarios                without stalled readers, cuts and churn
 //   npm run bench -- --sockudo PATH                with Sockudo, too
 //   npm run bench -- --out FOLDER                  results, plots and text go there
 
@@ -26,7 +27,7 @@ import { duration, runSteps } from "./lib/steps.mjs";
 
 /** Reads the arguments. */
 function read(args) {
-  const chosen = { servers: [...SERVERS], sizes: SIZES, quick: false, growth: true, out: at("docs") };
+  const chosen = { servers: [...SERVERS], sizes: SIZES, quick: false, growth: true, scenarios: true, out: at("docs") };
   const rest = [...args];
   let only;
   const value = (name) => rest.shift() ?? fail(`${name} has no value`, `Write it as: ${name} VALUE`);
@@ -36,6 +37,7 @@ function read(args) {
     else if (arg === "--sizes") chosen.sizes = value(arg).split(",").map(Number);
     else if (arg === "--quick") chosen.quick = true;
     else if (arg === "--no-growth") chosen.growth = false;
+    else if (arg === "--no-scenarios") chosen.scenarios = false;
     else if (arg === "--sockudo") chosen.servers.push(sockudo(resolve(value(arg))));
     else if (arg === "--out") chosen.out = resolve(value(arg));
     else fail(`there is no option ${arg}`, "See the head of scripts/bench.mjs for what there is.");
@@ -43,10 +45,10 @@ function read(args) {
   if (!chosen.sizes.every((size) => Number.isInteger(size) && size >= 2 && size <= 2000)) {
     fail("--sizes needs whole numbers from 2 to 2000", "Write them as: --sizes 10,100,1000");
   }
-  if (chosen.quick) Object.assign(chosen, { sizes: chosen.sizes.filter((size) => size === 100), growth: false });
+  if (chosen.quick) Object.assign(chosen, { sizes: chosen.sizes.filter((size) => size === 100), growth: false, scenarios: false });
   if (chosen.quick && !only) only = ["herenow", "ws"];
   // Only a run of everything is worth keeping.
-  chosen.keep = args.includes("--out") || (!chosen.quick && !only && chosen.growth && chosen.sizes === SIZES);
+  chosen.keep = args.includes("--out") || (!chosen.quick && !only && chosen.growth && chosen.scenarios && chosen.sizes === SIZES);
   if (only) {
     const unknown = only.find((key) => !chosen.servers.some((server) => server.key === key));
     if (unknown) fail(`there is no server ${unknown}`, `Choose from: ${chosen.servers.map(({ key }) => key).join(", ")}.`);

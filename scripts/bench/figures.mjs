@@ -20,6 +20,20 @@ export class Figures {
     return (run?.results ?? []).filter((result) => result.step === step);
   }
 
+  /** What a scenario told: `scenario("cut")`. */
+  scenario(name) {
+    return this.runs.find((run) => run.kind === name)?.results.find((result) => result.step === name);
+  }
+
+  /** CPU seconds of 1 M deliveries as connections grow, less what keeping so many of them costs in that time. */
+  growthOfCpu(server) {
+    return this.growth(server, "paced").map((paced) => {
+      const idle = this.growth(server, "idle").find(({ connections }) => connections === paced.connections);
+      const spent = paced.server_cpu_seconds - ((idle?.percent ?? 0) / 100) * paced.seconds;
+      return { connections: paced.connections, value: (spent / paced.deliveries) * 1e6 };
+    });
+  }
+
   /** Keys of the servers that were measured, in their order. */
   servers() {
     return [...new Set(this.runs.map((run) => run.server))];
@@ -94,15 +108,46 @@ export function musts(figures, peers) {
       peer,
     });
   }
-  for (const [step, field, name] of [
-    ["paced", "cpu_seconds_per_million", "CPU a delivery"],
-    ["memory", "bytes_per_connection", "memory a connection"],
-  ]) {
-    const stages = figures.growth("herenow", step);
+  const memories = figures.growth("herenow", "memory").map(({ connections, bytes_per_connection: value }) => ({ connections, value }));
+  for (const [name, stages] of [["CPU a delivery", figures.growthOfCpu("herenow")], ["memory a connection", memories]]) {
     if (stages.length < 2) continue;
     const [first, last] = [stages[0], stages.at(-1)];
     const range = `${first.connections.toLocaleString("en")} to ${last.connections.toLocaleString("en")} connections`;
-    add({ name: `${name}, grown from ${range}, S = ${COMMON_SIZE}`, unit: "×", ours: last[field] / first[field], must: 1.15 });
+    add({ name: `${name}, grown from ${range}, S = ${COMMON_SIZE}`, unit: "×", ours: last.value / first.value, must: 1.15 });
+  }
+  for (const more of scenarioMusts(figures)) add(more);
+  return found;
+}
+
+/** Milliseconds of two ticks, by which readers that stop may delay others. */
+const TWO_TICKS_MS = 100;
+
+function scenarioMusts(figures) {
+  const found = [];
+  const stalled = figures.scenario("stalled");
+  if (stalled) {
+    const name = `${stalled.stalled} of ${stalled.connections.toLocaleString("en")} stop reading`;
+    found.push({ name: `${name}: memory grows by`, unit: "MB", ours: (stalled.most_bytes - stalled.before_bytes) / 1e6, must: 64 });
+    const later = Math.max(stalled.p99_ms_after - stalled.p99_ms_before, 0);
+    found.push({ name: `${name}: p99 of the others grows by`, unit: "ms", ours: later, must: TWO_TICKS_MS });
+    found.push({ name: `${name}: others that are lost`, unit: "", ours: stalled.lost, must: 0 });
+  }
+  const cut = figures.scenario("cut");
+  if (cut) {
+    const name = `${cut.connections.toLocaleString("en")} cut at once`;
+    found.push({ name: `${name}: all back after`, unit: "s", ours: cut.seconds, must: 15 });
+    found.push({ name: `${name}: events that are false`, unit: "", ours: cut.false_events + cut.gaps, must: 0 });
+    found.push({ name: `${name}: rosters that disagree`, unit: "", ours: cut.disagreeing, must: 0 });
+    found.push({ name: `${name}: memory to before`, unit: "×", ours: cut.after_bytes / cut.before_bytes, must: 1.15 });
+    const busier = cut.idle_percent_after - cut.idle_percent_before;
+    found.push({ name: `${name}: idle CPU grows by`, unit: "%", ours: Math.max(busier, 0), must: 1 });
+  }
+  const churn = figures.scenario("churn");
+  if (churn) {
+    const name = `${churn.changes.toLocaleString("en")} joins, leaves, updates and cuts`;
+    found.push({ name: `${name}: ghosts`, unit: "", ours: churn.ghosts, must: 0 });
+    found.push({ name: `${name}: rosters that disagree`, unit: "", ours: churn.disagreeing + churn.gaps, must: 0 });
+    found.push({ name: `${name}: memory grows by`, unit: "%", ours: Math.max(churn.drift_percent, 0), must: 5 });
   }
   return found;
 }

@@ -11,12 +11,31 @@ const GROWTH = [1000, 2000, 4000, 8000, 12_000, 18_000];
 const PEER_GROWTH = [1000, 2000, 4000];
 
 /** Seconds of each step, in full and in `--quick`. */
-const FULL = { idle: 5, paced: 20, rate: 20_000, burst: 5, "burst-deliveries": 1_000_000 };
+const FULL = { idle: 10, paced: 20, rate: 20_000, burst: 5, "burst-deliveries": 1_000_000 };
 /** With fewer connections the rate is lower, too: each member of a channel sends as often. */
 const QUICK = { idle: 1, paced: 3, rate: 6000, burst: 1, "burst-deliveries": 100_000 };
 const QUICK_CONNECTIONS = 600;
+/** Longer than a ping interval: connections that are asked whether they live belong to idling. */
+const GROWTH_IDLE = 12;
 /** Deliveries a second while connections grow: few enough that even the fewest channels stay quiet, so that none merge. */
 const GROWTH_RATE = 10_000;
+
+/** What else must hold, for ours alone; `parts`: how many times `seconds` each lasts. */
+const SCENARIOS = [
+  {
+    title: "500 readers of 2,000 stop reading",
+    task: "stalled",
+    options: { connections: 2000, size: COMMON_SIZE, seconds: 20, rate: 20_000 },
+    parts: 3,
+  },
+  { title: "10,000 clients cut at once", task: "cut", options: { connections: 10_000, size: COMMON_SIZE, seconds: 12 }, parts: 2.5 },
+  {
+    title: "1,000 changes a second",
+    task: "churn",
+    options: { connections: 1000, size: 50, seconds: 150, rate: 1000 },
+    parts: 1.1,
+  },
+];
 
 /** Seconds to start a server, and until all have joined: a rough guess that only the progress shows. */
 const overhead = (size) => 3 + size / 100;
@@ -25,7 +44,7 @@ const overhead = (size) => 3 + size / 100;
  * Tasks `{server, kind, title, size, task, options, seconds}`. All servers at one size come one after another, so that a
  * machine whose speed changes treats them alike.
  */
-export function plan(servers, { sizes, quick, growth }) {
+export function plan(servers, { sizes, quick, growth, scenarios }) {
   const steps = quick ? QUICK : FULL;
   const connections = quick ? QUICK_CONNECTIONS : CONNECTIONS;
   const tasks = [];
@@ -42,8 +61,7 @@ export function plan(servers, { sizes, quick, growth }) {
       });
     }
   }
-  if (!growth) return tasks;
-  for (const server of servers) {
+  for (const server of growth ? servers : []) {
     const stages = server.own ? GROWTH : PEER_GROWTH;
     const paced = server.own ? 10 : 0;
     tasks.push({
@@ -52,9 +70,15 @@ export function plan(servers, { sizes, quick, growth }) {
       title: `${server.name}, up to ${stages.at(-1).toLocaleString("en")} connections`,
       size: COMMON_SIZE,
       task: "load",
-      options: { connections: stages.join(","), size: COMMON_SIZE, idle: server.own ? 2 : 0, paced, rate: GROWTH_RATE, burst: 0 },
-      seconds: stages.length * (3 + paced) + stages.at(-1) / 1000,
+      options: { connections: stages.join(","), size: COMMON_SIZE, idle: server.own ? GROWTH_IDLE : 0, paced, rate: GROWTH_RATE, burst: 0 },
+      seconds: stages.length * (server.own ? 3 + GROWTH_IDLE + paced : 3) + stages.at(-1) / 1000,
     });
+  }
+  const ours = servers.find(({ key }) => key === "herenow");
+  if (scenarios && ours) {
+    for (const { title, task, options, parts } of SCENARIOS) {
+      tasks.push({ server: ours, kind: task, title, size: options.size, task, options, seconds: 3 + parts * options.seconds });
+    }
   }
   return tasks;
 }

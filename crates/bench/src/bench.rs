@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use crate::crowd::Peer;
 use crate::engine::Engine;
 use crate::error::BenchError;
 use crate::process::{Tree, own_processor_time};
@@ -97,6 +98,29 @@ impl Bench {
             Some((index, why)) => Err(BenchError::Lost { index, why }),
             None => Ok(()),
         }
+    }
+
+    /// Connections whose roster differs from that of the first one in their channel.
+    pub(crate) fn disagreeing(&self) -> usize {
+        let connections = &self.engine.connections;
+        let mut first: Vec<Option<&[u32]>> = vec![None; self.engine.channels.len()];
+        connections
+            .iter()
+            .filter(|connection| {
+                let peer = &connection.peer;
+                *first[peer.channel as usize].get_or_insert(peer.seen()) != peer.seen()
+            })
+            .count()
+    }
+
+    /// Members that connections see beyond those that are there, or do not see though they are.
+    pub(crate) fn ghosts(&self) -> u64 {
+        let mut present = vec![0_u32; self.engine.channels.len()];
+        for connection in &self.engine.connections {
+            present[connection.peer.channel as usize] += u32::from(!connection.peer.progress.absent);
+        }
+        let off = |peer: &Peer| u64::from(peer.known().abs_diff(present[peer.channel as usize]));
+        self.engine.connections.iter().map(|connection| off(&connection.peer)).sum()
     }
 
     /// Serves the connections for that long.

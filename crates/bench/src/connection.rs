@@ -5,14 +5,18 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::crowd::Peer;
 
-/// Connections from one source address: fewer than Linux has local ports by default.
-const PER_SOURCE: u32 = 20_000;
+/// Connections from one source address. Linux has 28,000 local ports by default, but finding a free one takes long when
+/// half of them are taken.
+const PER_SOURCE: u32 = 8_000;
 /// A buffer with more room than this is given back when it is empty.
 const KEPT_BYTES: usize = 1024;
+
+/// The receive buffer of one that does not read.
+const SMALL_BUFFER_BYTES: usize = 4096;
 
 /// How far a socket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,12 +36,14 @@ pub(crate) struct Connection {
     pub(crate) inbound: Vec<u8>,
     /// What the socket has not taken yet.
     pub(crate) out: Vec<u8>,
+    /// It does not read, on purpose.
+    pub(crate) deaf: bool,
     pub(crate) peer: Peer,
 }
 
 impl Connection {
     pub(crate) fn new(peer: Peer) -> Self {
-        Self { stream: None, phase: Phase::Closed, inbound: Vec::new(), out: Vec::new(), peer }
+        Self { stream: None, phase: Phase::Closed, inbound: Vec::new(), out: Vec::new(), deaf: false, peer }
     }
 
     /// Begins to connect. The socket is closed without waiting, so that its port is free again at once.
@@ -58,6 +64,15 @@ impl Connection {
         self.stream = Some(TcpStream::from_std(socket.into()));
         self.phase = Phase::Connecting;
         Ok(())
+    }
+
+    /// Reads no more, and leaves the network little room.
+    pub(crate) fn deafen(&mut self) -> io::Result<()> {
+        self.deaf = true;
+        match &self.stream {
+            Some(stream) => SockRef::from(stream).set_recv_buffer_size(SMALL_BUFFER_BYTES),
+            None => Ok(()),
+        }
     }
 
     /// Closes the socket.

@@ -101,6 +101,8 @@ pub(crate) struct Progress {
     pub(crate) seq: u64,
     /// Members of a snapshot whose last page has not come.
     pub(crate) page: Vec<(u32, u32)>,
+    /// It is, or wants to be, no member of its channel, but observes it.
+    pub(crate) absent: bool,
 }
 
 impl Peer {
@@ -120,6 +122,16 @@ impl Peer {
 
     pub(crate) fn slot(&self) -> Option<u32> {
         (self.slot != NO_SLOT).then_some(self.slot)
+    }
+
+    /// By slot: the newest update seen, or [`ABSENT`].
+    pub(crate) fn seen(&self) -> &[u32] {
+        &self.seen
+    }
+
+    /// How many members it knows.
+    pub(crate) fn known(&self) -> u32 {
+        self.known
     }
 
     /// How many members its channel should have.

@@ -142,6 +142,36 @@ impl Engine {
         }
     }
 
+    /// Lets one read no more.
+    pub(crate) fn deafen(&mut self, index: usize) -> io::Result<()> {
+        self.connections[index].deafen()
+    }
+
+    /// Whether one is connected.
+    pub(crate) fn open(&self, index: usize) -> bool {
+        self.connections[index].phase == Phase::Open
+    }
+
+    /// Lets one be a member of its channel.
+    pub(crate) fn join(&mut self, index: usize) {
+        self.be(index, false);
+    }
+
+    /// Lets one be a member no more; it goes on to observe.
+    pub(crate) fn leave(&mut self, index: usize) {
+        self.be(index, true);
+    }
+
+    fn be(&mut self, index: usize, absent: bool) {
+        let connection = &mut self.connections[index];
+        let was = mem::replace(&mut connection.peer.progress.absent, absent);
+        if was != absent && connection.phase == Phase::Open {
+            let channel = &self.channels[connection.peer.channel as usize];
+            self.target.membership(&mut connection.peer, &channel.name, &mut connection.out);
+            self.flush(index);
+        }
+    }
+
     /// Waits until something happens, but not beyond `deadline`, and handles it.
     pub(crate) fn turn(&mut self, deadline: Option<Instant>) -> io::Result<()> {
         let wait =
@@ -215,6 +245,9 @@ impl Engine {
     }
 
     fn readable(&mut self, index: usize) {
+        if self.connections[index].deaf {
+            return;
+        }
         let mut scratch = mem::take(&mut self.scratch);
         loop {
             match self.connections[index].read(&mut scratch) {

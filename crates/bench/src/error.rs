@@ -20,6 +20,9 @@ pub(crate) enum BenchError {
     /// The server refused something.
     #[error("the server refused {count} times, at last: {last}")]
     Refused { count: u64, last: String },
+    /// A rule of presence was broken.
+    #[error("{0}")]
+    Wrong(String),
     /// The arguments do not fit together.
     #[error("{0}")]
     Arguments(&'static str),

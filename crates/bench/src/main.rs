@@ -3,6 +3,7 @@
 mod bench;
 mod connection;
 mod crowd;
+mod dice;
 mod engine;
 mod error;
 mod frames;
@@ -11,6 +12,7 @@ mod limits;
 mod options;
 mod process;
 mod report;
+mod scenarios;
 mod steps;
 mod targets;
 
@@ -22,8 +24,11 @@ use serde::Serialize;
 
 use bench::Bench;
 use error::BenchError;
-use options::{Load, Options, Task};
+use options::{Load, Options, Scenario, Server, Task};
 use steps::Paced;
+
+/// How long a cut may take before it has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How many connections there is room for.
 #[derive(Serialize)]
@@ -36,6 +41,9 @@ struct Room {
 fn main() -> ExitCode {
     let outcome = match Options::parse().task {
         Task::Load(task) => load(&task),
+        Task::Stalled(task) => scenario(&task, |bench, time| scenarios::stalled(bench, task.rate, time)),
+        Task::Cut(task) => scenario(&task, |bench, time| scenarios::cut(bench, time, PATIENCE)),
+        Task::Churn(task) => scenario(&task, |bench, time| scenarios::churn(bench, task.rate, time)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,18 +54,33 @@ fn main() -> ExitCode {
     }
 }
 
+/// Joins as many as asked for, in whole channels, and runs a scenario on them.
+fn scenario<R: Serialize>(
+    task: &Scenario,
+    run: impl FnOnce(&mut Bench, Duration) -> Result<R, BenchError>,
+) -> Result<(), BenchError> {
+    let (mut bench, possible) = begin(task.server, task.connections, task.connections)?;
+    report::result(&steps::join(&mut bench, possible / task.server.size * task.server.size)?);
+    report::result(&run(&mut bench, Duration::from_secs_f64(task.seconds))?);
+    Ok(())
+}
+
+/// A server under measurement, and how many connections to it are possible.
+fn begin(server: Server, fewest: usize, most: usize) -> Result<(Bench, usize), BenchError> {
+    if server.size < 2 || fewest < server.size {
+        return Err(BenchError::Arguments("--size must be at least 2 and at most --connections"));
+    }
+    let possible = limits::room_for(most);
+    report::result(&Room { step: "room", wanted: most, possible });
+    Ok((Bench::new(server.target.target(), server.address, server.pid, server.size)?, possible))
+}
+
 fn load(task: &Load) -> Result<(), BenchError> {
     let (Some(most), Some(fewest)) = (task.connections.iter().max(), task.connections.iter().min()) else {
         return Err(BenchError::Arguments("--connections needs a number"));
     };
-    if task.server.size < 2 || *fewest < task.server.size {
-        return Err(BenchError::Arguments("--size must be at least 2 and at most --connections"));
-    }
-    let possible = limits::room_for(*most);
-    report::result(&Room { step: "room", wanted: *most, possible });
-
     let server = task.server;
-    let mut bench = Bench::new(server.target.target(), server.address, server.pid, server.size)?;
+    let (mut bench, possible) = begin(server, *fewest, *most)?;
     let before_bytes = bench.server.resident_bytes();
     // Whole channels only: what is measured is a channel of that size.
     let stages = task.connections.iter().map(|stage| (*stage).min(possible) / server.size * server.size);

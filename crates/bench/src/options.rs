@@ -19,6 +19,12 @@ pub(crate) struct Options {
 pub(crate) enum Task {
     /// Joining, memory, idling, and deliveries, paced and in a burst, with a given number of connections.
     Load(Load),
+    /// A quarter of the readers stops reading.
+    Stalled(Scenario),
+    /// All clients are cut at once.
+    Cut(Scenario),
+    /// Joins, leaves, updates and cuts at a high rate.
+    Churn(Scenario),
 }
 
 /// Which server, and how many connections to it.
@@ -63,4 +69,19 @@ pub(crate) struct Load {
     /// Deliveries of one burst at least.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) burst_deliveries: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Scenario {
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Connections.
+    #[arg(long, default_value_t = 2000)]
+    pub(crate) connections: usize,
+    /// Seconds of each part.
+    #[arg(long, default_value_t = 20.0)]
+    pub(crate) seconds: f64,
+    /// Deliveries, or changes, a second.
+    #[arg(long, default_value_t = 20_000.0)]
+    pub(crate) rate: f64,
 }

@@ -28,7 +28,7 @@ pub(crate) struct Idle {
     connections: usize,
     seconds: f64,
     server_cpu_seconds: f64,
-    percent: f64,
+    pub(crate) percent: f64,
 }
 
 /// Memory after a quiet second, less `before_bytes`.

@@ -8,4 +8,4 @@ mod paced;
 pub(crate) use burst::burst;
 pub(crate) use idle::{idle, memory};
 pub(crate) use join::join;
-pub(crate) use paced::{Arrivals, Paced, paced};
+pub(crate) use paced::{Arrivals, Order, Paced, paced};

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::bench::{Bench, Cost, Meter};
+use crate::dice::Dice;
 use crate::error::BenchError;
 use crate::report::Progress;
 
@@ -109,14 +110,14 @@ pub(crate) struct Order {
     count: usize,
     size: usize,
     at: usize,
-    random: u64,
+    dice: Dice,
 }
 
 impl Order {
     pub(crate) fn new(bench: &Bench, arrivals: Arrivals) -> Self {
         let connections = &bench.engine.connections;
         let size = connections.first().map_or(1, |connection| connection.peer.expected() as usize);
-        Self { arrivals, count: connections.len(), size, at: 0, random: 0x9e37_79b9_7f4a_7c15 }
+        Self { arrivals, count: connections.len(), size, at: 0, dice: Dice::default() }
     }
 
     pub(crate) fn next(&mut self) -> usize {
@@ -127,13 +128,7 @@ impl Order {
                 self.at += 1;
                 (channel * self.size + round % self.size).min(self.count - 1)
             }
-            Arrivals::Random => {
-                // xorshift: any even spread will do.
-                self.random ^= self.random << 13;
-                self.random ^= self.random >> 7;
-                self.random ^= self.random << 17;
-                (self.random % self.count as u64) as usize
-            }
+            Arrivals::Random => self.dice.below(self.count),
         }
     }
 }

@@ -94,7 +94,7 @@ impl Target for Herenow {
             token: Some(format!("guest.bench-{index:020}")),
             session: SessionSecret(u128::from(index) << 64 | 1),
             attempt: progress.attempt,
-            joined: vec![channel.clone()],
+            joined: if progress.absent { Vec::new() } else { vec![channel.clone()] },
         };
         let frames = [ClientFrame::Hello(hello), ClientFrame::Observe { id: OBSERVE, channel, from }];
         self.send(&frames, told.out);
@@ -130,6 +130,17 @@ impl Target for Herenow {
         peer.progress.request += 1;
         let attributes = [(NUMBER, number.to_string())].into_iter().collect();
         let frame = ClientFrame::Set { id: peer.progress.request, channel: channel.into(), attributes };
+        self.send(&[frame], out);
+    }
+
+    fn membership(&self, peer: &mut Peer, channel: &str, out: &mut Vec<u8>) {
+        peer.progress.request += 1;
+        let (id, channel) = (peer.progress.request, channel.into());
+        let frame = if peer.progress.absent {
+            ClientFrame::Leave { id, channel }
+        } else {
+            ClientFrame::Join { id, channel }
+        };
         self.send(&[frame], out);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) trait Target {
     fn receive(&self, message: &[u8], told: &mut Told<'_>);
     /// Writes the update of that number.
     fn update(&self, peer: &mut Peer, channel: &str, number: u32, out: &mut Vec<u8>);
+    /// Says that the client is a member of its channel, or no longer. Only herenow's scenarios ask for it.
+    fn membership(&self, _peer: &mut Peer, _channel: &str, _out: &mut Vec<u8>) {}
     /// How often a client must say its newest update again to stay.
     fn renewal(&self) -> Option<Duration> {
         None
