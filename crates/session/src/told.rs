@@ -94,9 +94,9 @@ impl Told {
                 let Some(at) = self.roster.find(&user) else { return };
                 let entry = &mut self.roster.entries_mut()[at];
                 match entry.held {
-                    Held::Absent(_) => {}
                     Held::Bare if attributes.is_empty() => {}
-                    Held::Bare | Held::No => {
+                    // Who is held absent is there: of a large channel its join was not told.
+                    Held::Absent(_) | Held::Bare | Held::No => {
                         entry.held = Held::No;
                         if entry.attributes != attributes {
                             self.update(at, attributes, teller);
