@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use herenow_protocol::{Attributes, Mode, Occupancy, Position, Snapshot, Transition};
+use herenow_protocol::{Attributes, MAX_SEQ, Mode, Occupancy, Position, Snapshot, Transition};
 
 use crate::told::Told;
 use crate::{Event, EventKind, Millis, Roster};
@@ -71,8 +71,11 @@ impl Mirror {
         self.current().map(|told| &told.roster)
     }
 
+    /// Where an `observe` begins. What is known of a channel that is not in full has no place in its log: one that is never
+    /// reached asks for a snapshot, and for one that is not older than what is known.
     pub(crate) fn position(&self) -> Option<Position> {
-        self.current().map(|told| told.position)
+        let position = self.told.as_ref()?.position;
+        Some(if self.limited { Position { seq: MAX_SEQ - 1, ..position } } else { position })
     }
 
     pub(crate) fn is_limited(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Observing: when it begins, ends, and what its promises wait for.
 
-use herenow_protocol::{Code, Mode, Occupancy, ServerFrame, Transition};
+use herenow_protocol::{Code, Epoch, Mode, Occupancy, ServerFrame, Transition};
 use herenow_session::Output;
 
 use crate::client::{Client, EPOCH, join, leave, page, set, short};
@@ -272,10 +272,21 @@ fn who_leaves_full_mode_and_comes_back_asks_for_the_whole_roster() {
     assert_eq!(client.roster(), None);
     client.cut();
     let frames = client.reopen();
-    assert_eq!(short(&frames), ["hello ", "observe lobby"]);
+    let nowhere = "observe lobby 9007199254740991";
+    assert_eq!(short(&frames), ["hello ", nowhere], "a place that is answered with a snapshot");
     assert_eq!(client.events(), [""; 0]);
     client.snapshot(EPOCH, 40, 0, &[("cid", ""), ("dan", "")]);
     assert_eq!(modes(&mut client), [(Mode::Full, 2)]);
+}
+
+#[test]
+fn who_is_held_absent_in_a_large_channel_is_there_when_it_is_heard_of() {
+    let mut client = Client::observing(&[("ann", "glad")]);
+    client.cut();
+    client.reopen();
+    client.hear(ServerFrame::Snapshot(page(Epoch(EPOCH.0 + 1), 1, 8_000, &[], false)));
+    client.hear(occupancy(Mode::Count, 20_000, vec![set("ann", "calm")]));
+    assert_eq!(client.events(), ["ann=calm"]);
 }
 
 #[test]
