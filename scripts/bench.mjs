@@ -93,6 +93,18 @@ function versions(servers) {
     .join(", ");
 }
 
+/** How much waiting for a processor is still told as nothing, in percent of the time; full speed alone makes some. */
+const DISTURBED_PERCENT = 5;
+
+/** Whether other programs took the cores while latency was measured. */
+function disturbed(results) {
+  const waited = results
+    .filter(({ step }) => step === "paced")
+    .map((result) => Math.max(result.server_waited_percent, result.client_waited_percent));
+  const most = Math.max(0, ...waited);
+  return most > DISTURBED_PERCENT ? `, DISTURBED: other programs had the cores for ${most.toFixed(0)} % of the time` : "";
+}
+
 async function measureAll(tasks) {
   const runs = [];
   const progress = new Progress(tasks);
@@ -103,7 +115,7 @@ async function measureAll(tasks) {
       runs.push({ server: server.key, kind, size, results });
       const room = results.find(({ step }) => step === "room");
       const less = room && room.possible < room.wanted ? `, only ${room.possible} connections: open files` : "";
-      progress.end(`done${less}`);
+      progress.end(`done${less}${disturbed(results)}`);
     } catch (error) {
       // One peer that fails takes nothing from the others; ours must not.
       if (!(error instanceof Failure) || server.own) throw error;

@@ -77,9 +77,9 @@ export function plot({ title, x, y, series }) {
       parts.push(`<circle class="dot s${index}" cx="${px(atX(a))}" cy="${px(atY(b))}" r="${strong ? 4 : 3}"/>`);
     }
   }
-  for (const { index, name, strong, at } of namesApart(shown, atY)) {
+  for (const { index, name, strong, at, points } of namesApart(shown, atY)) {
     const weight = strong ? ' font-weight="600"' : "";
-    parts.push(`<text class="name s${index}" x="${WIDTH - RIGHT + 8}" y="${px(at)}" dy="0.35em"${weight}>${escape(name)}</text>`);
+    parts.push(`<text class="name s${index}" x="${px(atX(points.at(-1)[0]) + 10)}" y="${px(at)}" dy="0.35em"${weight}>${escape(name)}</text>`);
   }
   return frame(title, parts);
 }

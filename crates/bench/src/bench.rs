@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::crowd::Peer;
 use crate::engine::Engine;
 use crate::error::BenchError;
-use crate::process::{Tree, own_processor_time};
+use crate::process::{Tree, own_processor_time, own_waiting_time};
 use crate::targets::Target;
 
 /// A step in which nothing moves for so long has failed.
@@ -27,6 +27,9 @@ pub(crate) struct Cost {
     pub(crate) server: Duration,
     /// Our own.
     pub(crate) client: Duration,
+    /// Time in which the server had to wait for a processor, and we.
+    pub(crate) server_waited: Duration,
+    pub(crate) client_waited: Duration,
 }
 
 /// Measures from here on.
@@ -34,12 +37,21 @@ pub(crate) struct Meter {
     started: Instant,
     server: Duration,
     client: Duration,
+    server_waited: Duration,
+    client_waited: Duration,
     tree: Tree,
 }
 
 impl Meter {
     pub(crate) fn start(tree: Tree) -> Self {
-        Self { started: Instant::now(), server: tree.processor_time(), client: own_processor_time(), tree }
+        Self {
+            started: Instant::now(),
+            server: tree.processor_time(),
+            client: own_processor_time(),
+            server_waited: tree.waiting_time(),
+            client_waited: own_waiting_time(),
+            tree,
+        }
     }
 
     pub(crate) fn cost(&self) -> Cost {
@@ -47,6 +59,8 @@ impl Meter {
             elapsed: self.started.elapsed(),
             server: self.tree.processor_time().saturating_sub(self.server),
             client: own_processor_time().saturating_sub(self.client),
+            server_waited: self.tree.waiting_time().saturating_sub(self.server_waited),
+            client_waited: own_waiting_time().saturating_sub(self.client_waited),
         }
     }
 }

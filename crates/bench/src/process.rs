@@ -34,6 +34,11 @@ impl Tree {
         self.members().into_iter().filter_map(processor_time).sum()
     }
 
+    /// Time in which a thread could have run, but had no processor: another program has disturbed the measurement.
+    pub(crate) fn waiting_time(self) -> Duration {
+        self.members().into_iter().map(waiting_time).sum()
+    }
+
     fn members(self) -> Vec<u32> {
         let mut members = vec![self.root];
         let mut next = 0;
@@ -48,6 +53,21 @@ impl Tree {
 /// The processor time of this process, to 10 ms.
 pub(crate) fn own_processor_time() -> Duration {
     processor_time(std::process::id()).unwrap_or_default()
+}
+
+/// The time in which this process waited for a processor.
+pub(crate) fn own_waiting_time() -> Duration {
+    waiting_time(std::process::id())
+}
+
+fn waiting_time(id: u32) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { return Duration::ZERO };
+    let waited = |text: String| text.split_whitespace().nth(1)?.parse().ok();
+    threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok().and_then(waited))
+        .map(Duration::from_nanos)
+        .sum()
 }
 
 fn children(parent: u32) -> Vec<u32> {

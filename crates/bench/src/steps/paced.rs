@@ -43,6 +43,9 @@ pub(crate) struct Delivered {
     cpu_seconds_per_million: f64,
     server_cpu_percent: f64,
     client_cpu_percent: f64,
+    /// Of the time, how much server and client waited for a processor that another program had.
+    server_waited_percent: f64,
+    client_waited_percent: f64,
     p50_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
@@ -70,6 +73,8 @@ impl Delivered {
             cpu_seconds_per_million: cost.server.as_secs_f64() * 1e6 / deliveries.max(1) as f64,
             server_cpu_percent: 100.0 * cost.server.as_secs_f64() / seconds,
             client_cpu_percent: 100.0 * cost.client.as_secs_f64() / seconds,
+            server_waited_percent: 100.0 * cost.server_waited.as_secs_f64() / seconds,
+            client_waited_percent: 100.0 * cost.client_waited.as_secs_f64() / seconds,
             p50_ms: ms(0.5),
             p99_ms: ms(0.99),
             p999_ms: ms(0.999),
