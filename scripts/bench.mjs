@@ -3,7 +3,8 @@
 //
 //   npm run bench                                  all, about half an hour; writes docs/benchmarks.md and docs/bench/
 //   npm run bench -- --only herenow,ws --sizes 100 those servers, channels of that size
-//   npm run bench -- --quick                       seconds, with fewer connections; writes nothing
+//   npm run bench -- --quick                       seconds, with fewer connections; writes nothing, and fails where a
+//                                                  ratio to ws is worse than noise explains
 //   npm run bench -- --no-growth                   without the growth to 18,000 connections
 //   npm run bench -- --no-scenarios                without stalled readers, cuts and churn
 //   npm run bench -- --sockudo PATH                with Sockudo, too
@@ -18,9 +19,11 @@ import { Figures, musts } from "./bench/figures.mjs";
 import { measure } from "./bench/measure.mjs";
 import { plan, SIZES } from "./bench/plan.mjs";
 import { Progress } from "./bench/progress.mjs";
+import { checkRatios } from "./bench/regression.mjs";
 import { peers, SERVERS, sockudo } from "./bench/servers.mjs";
 import { cargo } from "./lib/cargo.mjs";
 import { Failure, main } from "./lib/failure.mjs";
+import { isMain } from "./lib/is-main.mjs";
 import { at } from "./lib/paths.mjs";
 import { run, which } from "./lib/run.mjs";
 import { duration, runSteps } from "./lib/steps.mjs";
@@ -161,6 +164,7 @@ export async function bench(args) {
   const missed = reached.filter(({ met }) => !met);
   console.log(`\n${reached.length - missed.length} of ${reached.length} musts met, in ${duration(Date.now() - started)}`);
 
+  if (chosen.quick && figures.servers().includes("ws")) checkRatios(figures);
   if (chosen.keep) {
     const made = new Date().toISOString();
     const drawn = plots(figures, nameOf);
@@ -171,4 +175,4 @@ export async function bench(args) {
   return reached;
 }
 
-await main(() => bench(process.argv.slice(2)));
+if (isMain(import.meta)) await main(() => bench(process.argv.slice(2)));
