@@ -27,6 +27,10 @@ pub enum Break {
     AppliesOverlaps,
     /// A token is taken for a new one however long ago it was given.
     TrustsOldTokens,
+    /// A large channel is observed again as if nothing were known of it.
+    ForgetsPlace,
+    /// Who seemed to be missing stays so, whatever is heard of it.
+    KeepsAbsent,
     /// `hello` names no channel.
     NamesNothing,
 }

@@ -75,6 +75,9 @@ impl Mirror {
     /// reached asks for a snapshot, and for one that is not older than what is known.
     pub(crate) fn position(&self) -> Option<Position> {
         let position = self.told.as_ref()?.position;
+        if self.limited && broken!(ForgetsPlace) {
+            return None;
+        }
         Some(if self.limited { Position { seq: MAX_SEQ - 1, ..position } } else { position })
     }
 

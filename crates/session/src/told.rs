@@ -95,6 +95,7 @@ impl Told {
                 let entry = &mut self.roster.entries_mut()[at];
                 match entry.held {
                     Held::Bare if attributes.is_empty() => {}
+                    Held::Absent(_) if broken!(KeepsAbsent) => {}
                     // Who is held absent is there: of a large channel its join was not told.
                     Held::Absent(_) | Held::Bare | Held::No => {
                         entry.held = Held::No;
