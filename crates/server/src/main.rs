@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 /// Each connection is an open file, and the usual limit is for programs that hold few: takes as many as are allowed.
 fn raise_open_files() {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(limit) => tracing::info!(limit, "connections and other open files at once"),
+        Ok(limit) => tracing::debug!(limit, "connections and other open files at once"),
         Err(error) => tracing::warn!(%error, "the limit of open files could not be raised"),
     }
 }

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { chromium as playwright } from "playwright-core";
 
 import { chromium } from "./paths.mjs";
+import { processTree, signal } from "./processes.mjs";
 
 /** Nothing that asks the network. */
 const FLAGS = [
@@ -29,7 +30,8 @@ const START_MS = 30_000;
  * Starts a browser. `args` come after the usual flags. Resolves to
  * - `pid`: of the browser's main process;
  * - `context`: Playwright's BrowserContext for its one profile; all of its tabs are one user;
- * - `kill()`: SIGKILL to the main process, and waits until it is gone; `close()`: the same, and removes the profile.
+ * - `kill()`: SIGKILL to all of its processes, and waits until the main one is gone; `close()`: the same, and removes the
+ *   profile.
  * - `killNow()`: the same without waiting, for the end of our own process.
  */
 export async function startPlainBrowser({ executable = chromium, args = [] } = {}) {
@@ -38,7 +40,8 @@ export async function startPlainBrowser({ executable = chromium, args = [] } = {
     stdio: ["ignore", "ignore", "pipe"],
   });
   const exited = once(child, "exit").catch(() => {});
-  const killNow = () => child.kill("SIGKILL");
+  // With all of its processes: those that outlive the main one for a while still write to the profile.
+  const killNow = () => signal(processTree(child.pid), "SIGKILL");
   const kill = async () => {
     killNow();
     await exited;
