@@ -3,8 +3,20 @@
 import assert from "node:assert/strict";
 import { before, test } from "node:test";
 
-import { call, eventsOf, freshUsers, record, startServer, until, untilEvents } from "./lib/harness.mjs";
+import {
+  call,
+  eventsOf,
+  freshUsers,
+  openPage,
+  record,
+  recordStates,
+  startServer,
+  until,
+  untilEvents,
+  userId,
+} from "./lib/harness.mjs";
 import { freeze, hide, launchPlain, lifeOf, watchLife } from "./lib/lifecycle.mjs";
+import { startProxy } from "./lib/proxy.mjs";
 import { annAndBob } from "./lib/scene.mjs";
 import { openWitness } from "./lib/witness.mjs";
 
@@ -42,6 +54,7 @@ test("a page that is frozen for longer than a silent client is kept stays a memb
   const seen = await passBound(server, scene, told);
   await call(ann, "joinPresenceChannel", { channel });
   assert.equal((await freshUsers(server, channel)).includes(id), true);
+  assert.deepEqual(await eventsOf(bob, channel), [], "its script stands still");
 
   await other.close();
   await wake();
@@ -55,7 +68,7 @@ test("a page that is frozen for longer than a silent client is kept stays a memb
 });
 
 test("a page whose server is restarted while it is frozen is there when it wakes, and nobody is told", async () => {
-  const own = await startServer({ flags: { ...FLAGS, grace: "5s" } });
+  const own = await startServer({ flags: { ...FLAGS, grace: "8s" } });
   const { channel, ann, bob, id, told } = await annAndBob(own, { context: plain.context, init: { restoreAttributes: true } });
   await record(bob, channel);
   const other = await hide(bob);
@@ -74,4 +87,29 @@ test("a page whose server is restarted while it is frozen is there when it wakes
     assert.deepEqual(ofOthers, page === ann ? told : []);
     assert.deepEqual(await call(page, "getPresenceUserAttributes", { channel, userProfileId: id }), { mood: "happy" });
   }
+});
+
+test("a page whose connection is half-open while it is frozen has another one when it wakes, and nobody sees it", async () => {
+  // Its watchdog would find it after 45 s: later than anything here is waited for.
+  const slow = await startServer({ flags: { "ping-interval": "20s", grace: "60s" } });
+  const proxy = await startProxy(slow.url);
+  const { channel, ann, id, told } = await annAndBob(slow);
+  const cat = await openPage(proxy, { context: plain.context });
+  await call(cat, "joinPresenceChannel", { channel });
+  const catId = await userId(cat);
+  const joined = [...told, ["join", catId]];
+  await untilEvents(ann, channel, joined);
+  await recordStates(cat);
+  await watchLife(cat);
+  await hide(cat);
+  const wake = await freeze(cat);
+  proxy.stall();
+  await wake();
+  await until(() => cat.evaluate(() => window.states.at(-1)?.state === "connected"), { what: "a new connection" });
+  assert.deepEqual(await lifeOf(cat), [["hidden"], ["freeze"], ["resume"]]);
+
+  const witness = await openWitness(slow, channel);
+  await witness.leave();
+  await untilEvents(ann, channel, [...joined, ["join", witness.user], ["leave", witness.user]]);
+  assert.deepEqual(await freshUsers(slow, channel), [id, catId].sort());
 });

@@ -14,8 +14,6 @@ const SOON = ["--enable-features=IntensiveWakeUpThrottling:grace_period_seconds/
 /** Timers of other background pages fire once a second: one that is silent for so long is throttled intensively. */
 const SILENT_MS = 15_000;
 const WAIT_MS = 60_000;
-/** When a client gives up a connection that is silent: two ping intervals of 10 s, and 5 s. */
-const WATCHDOG_MS = 25_000;
 
 let server;
 let plain;
@@ -70,8 +68,8 @@ test("a tab that is hidden and throttled stays a member, keeps its connection an
 });
 
 test("a tab that is shown again finds a half-open connection at once, and nobody sees it", async () => {
-  // Its watchdog would find it after 25 s, and the server the vanished client after 30.
-  const slow = await startServer({ flags: { grace: "20s" } });
+  // Its watchdog would find it after 45 s: later than anything here is waited for.
+  const slow = await startServer({ flags: { "ping-interval": "20s", grace: "60s" } });
   const proxy = await startProxy(slow.url);
   const channel = channelName();
   const [ann, bob] = [await openPage(slow), await openPage(proxy, { context: plain.context })];
@@ -82,13 +80,8 @@ test("a tab that is shown again finds a half-open connection at once, and nobody
   await recordStates(bob);
   const other = await hide(bob);
   proxy.stall();
-  const shown = Date.now();
   await bob.bringToFront();
-  await until(() => bob.evaluate(() => window.states.at(-1)?.state === "connected"), {
-    what: "a new connection",
-    timeoutMs: WAIT_MS,
-  });
-  assert.ok(Date.now() - shown < WATCHDOG_MS, "the watchdog was not waited for");
+  await until(() => bob.evaluate(() => window.states.at(-1)?.state === "connected"), { what: "a new connection" });
   const witness = await openWitness(slow, channel);
   await witness.leave();
   await untilEvents(ann, channel, [["join", id], ["join", witness.user], ["leave", witness.user]]);

@@ -5,7 +5,6 @@ import { test } from "node:test";
 
 import { call, channelName, openPage, startServer, userId } from "../e2e/lib/harness.mjs";
 import { startPlainBrowser } from "../e2e/lib/plain-browser.mjs";
-import { processTree, signal } from "../e2e/lib/processes.mjs";
 import { observe } from "./lib/observer.mjs";
 import { progress, report, tries } from "./lib/report.mjs";
 
@@ -23,7 +22,7 @@ async function once(server) {
     const id = await userId(page);
     await observer.when("join", id);
     const killed = performance.now();
-    signal(processTree(browser.pid), "SIGKILL");
+    browser.killNow();
     const told = await observer.when("timeout", id, WAIT_MS);
     assert.deepEqual(observer.transitions.map(([kind]) => kind), ["join", "timeout"]);
     return (told - killed) / 1_000;

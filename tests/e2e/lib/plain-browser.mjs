@@ -1,16 +1,15 @@
 // A Chromium as a person has it: none of Playwright's own flags, no emulated focus, so that a tab behind another one is
-// hidden and throttled, and a process whose id is known. It registers nothing: whoever starts it ends it.
+// hidden and throttled; and all of its processes in a group of their own, which can be put to sleep and killed. It
+// registers nothing: whoever starts it ends it.
 
 import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { chromium as playwright } from "playwright-core";
 
-import { chromium } from "./paths.mjs";
-import { processTree, signal } from "./processes.mjs";
+import { chromium, scratch } from "./paths.mjs";
+import { until } from "./until.mjs";
 
 /** Nothing that asks the network. */
 const FLAGS = [
@@ -25,39 +24,53 @@ const FLAGS = [
 ];
 const LISTENS = /DevTools listening on (ws:\S+)/;
 const START_MS = 30_000;
+/** How long processes that were killed may take to be gone. */
+const END_MS = 5_000;
 
 /**
  * Starts a browser. `args` come after the usual flags. Resolves to
  * - `pid`: of the browser's main process;
  * - `context`: Playwright's BrowserContext for its one profile; all of its tabs are one user;
- * - `kill()`: SIGKILL to all of its processes, and waits until the main one is gone; `close()`: the same, and removes the
- *   profile.
- * - `killNow()`: the same without waiting, for the end of our own process.
+ * - `pause()`, `resume()`: SIGSTOP and SIGCONT to all of its processes, as a machine that sleeps and wakes;
+ * - `kill()`: SIGKILL to all of them, and waits until they are gone; `close()`: the same, and removes the profile;
+ * - `killNow()`: kills without waiting, for the end of our own process; the profile stays.
  */
 export async function startPlainBrowser({ executable = chromium, args = [] } = {}) {
-  const profile = mkdtempSync(join(tmpdir(), "herenow-browser-"));
+  mkdirSync(scratch, { recursive: true });
+  const profile = mkdtempSync(join(scratch, "browser-"));
   const child = spawn(executable, [...FLAGS, `--user-data-dir=${profile}`, ...args, "about:blank"], {
     stdio: ["ignore", "ignore", "pipe"],
+    detached: true,
   });
-  const exited = once(child, "exit").catch(() => {});
-  // With all of its processes: those that outlive the main one for a while still write to the profile.
-  const killNow = () => signal(processTree(child.pid), "SIGKILL");
   const kill = async () => {
-    killNow();
-    await exited;
+    signal(child, "SIGKILL");
+    await until(() => !signal(child, 0), { what: "the end of the browser's processes", timeoutMs: END_MS });
   };
   const close = async () => {
     await kill();
-    // Processes of its may still write.
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    rmSync(profile, { recursive: true, force: true });
   };
+  const killNow = () => void signal(child, "SIGKILL");
   try {
     const address = await readAddress(child);
     const browser = await playwright.connectOverCDP(address, { noDefaults: true, timeout: START_MS });
     const [context] = browser.contexts();
-    return { pid: child.pid, context, kill, close, killNow };
+    const [pause, resume] = ["SIGSTOP", "SIGCONT"].map((name) => () => signal(child, name));
+    return { pid: child.pid, context, pause, resume, kill, close, killNow };
   } catch (error) {
     await close();
+    throw error;
+  }
+}
+
+/** Sends a signal to a process that leads a group, and to all of that group. False if there is none any more. */
+function signal({ pid }, name) {
+  // Not begun: its error says why.
+  if (pid === undefined) return false;
+  try {
+    return process.kill(-pid, name);
+  } catch (error) {
+    if (error.code === "ESRCH") return false;
     throw error;
   }
 }

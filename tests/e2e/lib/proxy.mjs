@@ -5,8 +5,9 @@
 //   proxy.block();                                // new connections are reset too, until proxy.restore()
 //   proxy.stall();                                // half-open: what is open forwards nothing more and nobody is told;
 //                                                 // new connections work, or with {fresh: true} stall as well
-//   proxy.endNext([{ bytes: 20 }, { head: 1 }]);  // each of the next connections is reset when the server has said so many
-//                                                 // bytes, or so many after the head of its answer; proxy.ended(): how many
+//   proxy.endNext([{ bytes: 20 }, { head: 1 }]);  // each of the next connections ends where the server has said so many
+//                                                 // bytes, or so many after the head of its answer; with
+//                                                 // {of: "browser"}: of its request. proxy.ended(): how many did
 //
 // It ends by itself, with the test that started it.
 // It knows nothing of HTTP: a page's fetch and its WebSocket are both connections.
@@ -16,8 +17,8 @@ import { connect, createServer } from "node:net";
 
 import { atEnd } from "./cleanup.mjs";
 
-/** After this, what was written has been read at the other end. */
-const FLIGHT_MS = 20;
+/** Ends the head of a request and of an answer. */
+const BLANK_LINE = "\r\n\r\n";
 
 /** Starts a proxy before `target`, an http URL on loopback, on a free port. */
 export async function startProxy(target) {
@@ -79,6 +80,15 @@ export async function startProxy(target) {
   };
 }
 
+/**
+ * Resets a socket. One whose end is under way is only closed: Node would do neither, and then never end.
+ * (uv_tcp_close_reset refuses it, which Node 20 does not notice.)
+ */
+function reset(socket) {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** Forwards between two sockets, until one ends or fails: then the other one does the same. */
 function join(near, far) {
   const ended = Promise.all([near, far].map((side) => new Promise((settle) => side.once("close", settle))));
@@ -86,7 +96,7 @@ function join(near, far) {
   const link = (from, to) => {
     from.pipe(to);
     from.on("error", () => {
-      if (!isStalled) to.resetAndDestroy();
+      if (!isStalled) reset(to);
     });
   };
   link(near, far);
@@ -94,27 +104,37 @@ function join(near, far) {
   return {
     ended,
     reset() {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
+      reset(near);
+      reset(far);
     },
-    /** Forwards what the server says up to a place, then resets both. Resolves when that is done. */
-    endAfter({ bytes, head }) {
-      far.unpipe(near);
+    /**
+     * Forwards what a side says up to a place, and there ends the connection: the other side hears all that comes
+     * before. Resolves then.
+     */
+    endAfter({ of = "server", bytes, head }) {
+      const [from, to] = of === "server" ? [far, near] : [near, far];
+      from.unpipe(to);
       let said = Buffer.alloc(0);
       let forwarded = 0;
       return new Promise((settle) => {
-        far.once("close", settle);
-        far.on("data", (data) => {
+        const forward = (data) => {
           said = Buffer.concat([said, data]);
-          const body = said.indexOf("\r\n\r\n") + 4;
-          const end = bytes ?? (body < 4 ? said.length + 1 : body + head);
-          const last = Math.min(end, said.length);
-          // The last bytes have to arrive before the reset, which would take them back.
-          const reset = said.length >= end ? () => this.reset() : undefined;
-          near.write(said.subarray(forwarded, last), () => reset && setTimeout(reset, FLIGHT_MS));
-          forwarded = last;
-        });
-        far.resume();
+          const blank = said.indexOf(BLANK_LINE);
+          const end = bytes ?? (blank < 0 ? Infinity : blank + BLANK_LINE.length + head);
+          const next = said.subarray(forwarded, end);
+          forwarded += next.length;
+          if (said.length < end) {
+            to.write(next);
+            return;
+          }
+          from.off("data", forward);
+          // Not reset: that could overtake what was forwarded.
+          to.end(next);
+          reset(from);
+          settle();
+        };
+        from.on("data", forward);
+        from.resume();
       });
     },
     stall() {
