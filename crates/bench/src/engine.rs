@@ -179,8 +179,17 @@ impl Engine {
         if !wait.is_zero() && wait < TURN {
             self.set_alarm(wait)?;
         }
+        self.poll_for(if wait.is_zero() { Duration::ZERO } else { TURN })
+    }
+
+    /// Handles what has happened. Called in a loop it keeps its processor busy and never sleeps: otherwise the kernel would
+    /// wake this program in the midst of the server's writes, on the server's account. Readers elsewhere cost it nothing.
+    pub(crate) fn look(&mut self) -> io::Result<()> {
+        self.poll_for(Duration::ZERO)
+    }
+
+    fn poll_for(&mut self, timeout: Duration) -> io::Result<()> {
         let mut events = mem::replace(&mut self.events, Events::with_capacity(0));
-        let timeout = if wait.is_zero() { Duration::ZERO } else { TURN };
         let polled = self.poll.poll(&mut events, Some(timeout));
         for event in &events {
             let Token(index) = event.token();

@@ -1,9 +1,10 @@
 //! What waits for each connection to read, counted in bytes, and the queue of outputs for the driver.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 
 use bytes::Bytes;
 use herenow_protocol::{CloseCode, Encoding, MAX_OUTBOX_BYTES, ServerFrame, codec};
+use rustc_hash::FxHashMap;
 
 use crate::{ConnectionId, Millis, Output};
 
@@ -26,7 +27,8 @@ pub(crate) fn encode(frame: &ServerFrame, encoding: Encoding) -> Bytes {
 /// The outboxes of all connections.
 #[derive(Debug, Default)]
 pub(crate) struct Outboxes {
-    boxes: HashMap<ConnectionId, Outbox>,
+    now: Millis,
+    boxes: FxHashMap<ConnectionId, Outbox>,
     /// Drained by the driver after what it handles; each connection's part is bounded by its outbox.
     output: VecDeque<Output>,
     /// Connections over [`MAX_COUNTED_BYTES`], each once.
@@ -45,6 +47,8 @@ struct Outbox {
     /// Diffs were dropped: nobody is caught up until it has drained.
     over: bool,
     overfull: bool,
+    /// From when on a ping goes along with the next frame.
+    ping_from: Option<Millis>,
     blocked_since: Option<Millis>,
 }
 
@@ -61,6 +65,11 @@ enum Kind {
 }
 
 impl Outboxes {
+    /// Tells what time it is.
+    pub(crate) const fn advance(&mut self, now: Millis) {
+        self.now = now;
+    }
+
     pub(crate) fn open(&mut self, connection: ConnectionId, encoding: Encoding) {
         self.boxes.insert(connection, Outbox::new(encoding));
     }
@@ -78,6 +87,18 @@ impl Outboxes {
 
     pub(crate) fn ping(&mut self, connection: ConnectionId) {
         self.output.push_back(Output::Ping { connection });
+    }
+
+    /// Pings a connection with the next frame that is sent to it from `at` on.
+    pub(crate) fn ping_from(&mut self, connection: ConnectionId, at: Millis) {
+        if let Some(outbox) = self.boxes.get_mut(&connection) {
+            outbox.ping_from = Some(at);
+        }
+    }
+
+    /// Whether such a ping was not sent. It will not be.
+    pub(crate) fn take_ping_from(&mut self, connection: ConnectionId) -> bool {
+        self.boxes.get_mut(&connection).is_some_and(|outbox| outbox.ping_from.take().is_some())
     }
 
     pub(crate) fn pop(&mut self) -> Option<Output> {
@@ -103,8 +124,7 @@ impl Outboxes {
             }
             return;
         }
-        outbox.note(Kind::Counted, frame.len());
-        self.output.push_back(Output::Send { connection, frame });
+        outbox.queue(self.now, connection, Kind::Counted, frame, &mut self.output);
     }
 
     /// Queues a shared diff. False if the connection is behind: it must be caught up later.
@@ -114,8 +134,7 @@ impl Outboxes {
             outbox.over = outbox.counted_bytes > DRAINED_BYTES;
             return false;
         }
-        outbox.note(Kind::Counted, frame.len());
-        self.output.push_back(Output::Send { connection, frame: frame.clone() });
+        outbox.queue(self.now, connection, Kind::Counted, frame.clone(), &mut self.output);
         true
     }
 
@@ -127,8 +146,7 @@ impl Outboxes {
     /// Queues a piece of a snapshot or of catching up.
     pub(crate) fn send_bulk(&mut self, connection: ConnectionId, frame: Bytes) {
         let Some(outbox) = self.boxes.get_mut(&connection) else { return };
-        outbox.note(Kind::Bulk, frame.len());
-        self.output.push_back(Output::Send { connection, frame });
+        outbox.queue(self.now, connection, Kind::Bulk, frame, &mut self.output);
     }
 
     /// So many bytes have left.
@@ -171,8 +189,25 @@ impl Outbox {
             runs: VecDeque::new(),
             over: false,
             overfull: false,
+            ping_from: None,
             blocked_since: None,
         }
+    }
+
+    /// Queues a frame, and what goes along with it.
+    fn queue(
+        &mut self,
+        now: Millis,
+        connection: ConnectionId,
+        kind: Kind,
+        frame: Bytes,
+        output: &mut VecDeque<Output>,
+    ) {
+        if self.ping_from.take_if(|at| *at <= now).is_some() {
+            output.push_back(Output::Ping { connection });
+        }
+        self.note(kind, frame.len());
+        output.push_back(Output::Send { connection, frame });
     }
 
     fn note(&mut self, kind: Kind, bytes: usize) {

@@ -1,6 +1,8 @@
 //! All deadlines of connections and sessions in one table, at most one of each kind and owner.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
 
 use crate::sessions::SessionId;
 use crate::{ConnectionId, Millis};
@@ -35,7 +37,7 @@ impl Timer {
 /// The deadlines. Bounded by four a connection and one a session.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    at: HashMap<Timer, Millis>,
+    at: FxHashMap<Timer, Millis>,
     order: BTreeSet<(Millis, Timer)>,
 }
 

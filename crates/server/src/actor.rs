@@ -1,27 +1,31 @@
 //! The task that owns the registry.
 //!
-//! It handles all that has arrived, then drains the registry once, then hands each connection its frames as one
-//! batch. It arms one timer, for the registry's next deadline.
+//! It handles all that has arrived, then drains the registry once, then flushes each connection that got something.
+//! It arms one timer, for the registry's next deadline.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use herenow_protocol::codec::Decoded;
 use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId, Hello, Refusal};
 use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry};
+use rustc_hash::FxHashMap;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::outbox::{Batch, Closing, Outbox};
+use crate::outbox::{Closing, Outbox};
+use crate::written::Written;
 
 /// Commands that may wait for the actor. A connection whose command finds no room waits, and reads no more from its
 /// socket until there is: back-pressure to that client.
 const QUEUE: usize = 1024;
 /// Commands handled before the registry is drained.
 const MAX_TURN: usize = 512;
+/// Connections that are flushed in one go; more are shared out over the cores.
+const SHARE: usize = 64;
 /// How long reports of written bytes are gathered before the registry hears them, if nothing else wakes it.
 const WRITTEN_DELAY: Duration = Duration::from_millis(5);
 
@@ -88,20 +92,6 @@ impl Clock {
     }
 }
 
-/// Bytes that left since the actor looked last. Bounded by what the outboxes hold: each entry stands for frames that
-/// the registry still counts.
-#[derive(Debug, Default)]
-struct Written {
-    entries: Mutex<Vec<(ConnectionId, usize)>>,
-    some: Notify,
-}
-
-impl Written {
-    fn swap(&self, with: &mut Vec<(ConnectionId, usize)>) {
-        std::mem::swap(&mut *self.entries.lock().unwrap_or_else(PoisonError::into_inner), with);
-    }
-}
-
 impl Actor {
     /// Starts the task. `seed` gives the epoch.
     pub(crate) fn start(config: Config, seed: u64) -> (Self, JoinHandle<()>) {
@@ -112,8 +102,10 @@ impl Actor {
             registry: Registry::new(config, seed, clock.now()),
             clock,
             written: Arc::clone(&written),
-            boxes: HashMap::new(),
+            boxes: FxHashMap::default(),
             touched: Vec::new(),
+            left: Vec::new(),
+            cores: Handle::current().metrics().num_workers(),
             draining: false,
         };
         let task = tokio::spawn(turns.run(inbox));
@@ -148,14 +140,7 @@ impl Actor {
 
     /// Reports that so many bytes of frames left a connection's outbox.
     pub(crate) fn written(&self, connection: ConnectionId, bytes: usize) {
-        let first = {
-            let mut entries = self.written.entries.lock().unwrap_or_else(PoisonError::into_inner);
-            entries.push((connection, bytes));
-            entries.len() == 1
-        };
-        if first {
-            self.written.some.notify_one();
-        }
+        self.written.add([(connection, bytes)]);
     }
 }
 
@@ -164,15 +149,17 @@ struct Turns {
     clock: Clock,
     written: Arc<Written>,
     /// One for each open connection; admission and the limit of open files bound them.
-    boxes: HashMap<ConnectionId, Slot>,
-    /// Those with something in their batch.
+    boxes: FxHashMap<ConnectionId, Slot>,
+    /// Those whose outbox got something.
     touched: Vec<ConnectionId>,
+    /// Bytes of frames that left with the last flushes; the registry hears of them in the next turn.
+    left: Vec<(ConnectionId, usize)>,
+    cores: usize,
     draining: bool,
 }
 
 struct Slot {
     outbox: Arc<Outbox>,
-    batch: Batch,
     touched: bool,
 }
 
@@ -184,19 +171,21 @@ impl Turns {
         loop {
             let due = earliest(written_due, self.registry.poll_timeout().map(|at| self.clock.instant(at)));
             tokio::select! {
+                biased;
                 count = inbox.recv_many(&mut commands, MAX_TURN) => if count == 0 {
                     return;
                 },
-                () = self.written.some.notified() => {
+                () = std::future::ready(()), if !self.left.is_empty() => {}
+                () = self.written.some() => {
                     written_due = Some(Instant::now() + WRITTEN_DELAY);
                     continue;
                 }
                 () = wait_until(due) => {}
             }
-            self.written.swap(&mut written);
+            self.written.take(&mut written);
             written_due = None;
             let now = self.clock.now();
-            for (connection, bytes) in written.drain(..) {
+            for (connection, bytes) in written.drain(..).chain(self.left.drain(..)) {
                 self.registry.handle_written(now, connection, bytes);
             }
             for command in commands.drain(..) {
@@ -213,7 +202,7 @@ impl Turns {
     fn handle(&mut self, now: Millis, command: Command) {
         match command {
             Command::Open { connection, encoding, outbox, hello, identity } => {
-                self.boxes.insert(connection, Slot { outbox, batch: Batch::default(), touched: false });
+                self.boxes.insert(connection, Slot { outbox, touched: false });
                 if self.draining {
                     self.close(connection, RESTART);
                     return;
@@ -249,15 +238,15 @@ impl Turns {
         while let Some(output) = self.registry.poll_output(now) {
             match output {
                 Output::Send { connection, frame } => {
-                    if let Some(batch) = self.touch(connection) {
-                        batch.frames.push(frame);
+                    if let Some(outbox) = self.touch(connection) {
+                        outbox.add(frame);
                     }
                 }
                 // Only a registry that shares a store asks one.
                 Output::Ask(_) => {}
                 Output::Ping { connection } => {
-                    if let Some(batch) = self.touch(connection) {
-                        batch.ping = true;
+                    if let Some(outbox) = self.touch(connection) {
+                        outbox.add_ping();
                     }
                 }
                 Output::Close { connection, code, reason } => {
@@ -267,30 +256,45 @@ impl Turns {
         }
     }
 
-    fn touch(&mut self, connection: ConnectionId) -> Option<&mut Batch> {
+    fn touch(&mut self, connection: ConnectionId) -> Option<&Outbox> {
         let slot = self.boxes.get_mut(&connection)?;
         if !slot.touched {
             slot.touched = true;
             self.touched.push(connection);
         }
-        Some(&mut slot.batch)
+        Some(&slot.outbox)
     }
 
     /// Closes a connection after what it was given, and forgets it.
     fn close(&mut self, connection: ConnectionId, closing: Closing) {
-        if let Some(mut slot) = self.boxes.remove(&connection) {
-            slot.batch.close = Some(closing);
-            slot.outbox.push(&mut slot.batch);
+        if let Some(slot) = self.boxes.remove(&connection) {
+            slot.outbox.close(closing);
         }
     }
 
+    /// Writes to those who got something. Many are shared out, where there are other cores.
     fn deliver(&mut self) {
-        for connection in self.touched.drain(..) {
-            if let Some(slot) = self.boxes.get_mut(&connection) {
-                slot.touched = false;
-                slot.outbox.push(&mut slot.batch);
+        while self.cores > 1 && self.touched.len() > SHARE {
+            let share = self.touched.split_off(self.touched.len() - SHARE);
+            let outboxes: Vec<_> = share
+                .into_iter()
+                .filter_map(|connection| Some((connection, Arc::clone(self.untouch(connection)?))))
+                .collect();
+            let written = Arc::clone(&self.written);
+            tokio::spawn(async move { written.flush(&outboxes) });
+        }
+        while let Some(connection) = self.touched.pop() {
+            let bytes = self.untouch(connection).map_or(0, |outbox| outbox.flush());
+            if bytes > 0 {
+                self.left.push((connection, bytes));
             }
         }
+    }
+
+    fn untouch(&mut self, connection: ConnectionId) -> Option<&Arc<Outbox>> {
+        let slot = self.boxes.get_mut(&connection)?;
+        slot.touched = false;
+        Some(&slot.outbox)
     }
 }
 

@@ -11,6 +11,7 @@ mod app;
 mod auth;
 mod config;
 mod http;
+mod joining;
 mod lingering;
 mod origin;
 mod outbox;
@@ -18,6 +19,7 @@ mod run;
 mod shutdown;
 mod signals;
 mod socket;
+mod written;
 
 pub use config::{Config, ConfigError, DurationFlag, LogFormat};
 /// What the targets in `fuzz/` call.

@@ -31,6 +31,11 @@ impl LingeringStream {
         Self { stream: Some(stream), over: false }
     }
 
+    /// The stream; from now on it is the caller's to linger.
+    pub(crate) fn into_inner(mut self) -> Option<TcpStream> {
+        self.stream.take()
+    }
+
     fn inner<'a>(self: &'a mut Pin<&mut Self>) -> io::Result<Pin<&'a mut TcpStream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
@@ -98,9 +103,13 @@ impl Drop for LingeringStream {
 }
 
 async fn linger(mut stream: TcpStream) {
-    if stream.shutdown().await.is_err() {
-        return;
+    if stream.shutdown().await.is_ok() {
+        discard(stream).await;
     }
+}
+
+/// Reads on for a moment, after the own side has ended.
+pub(crate) async fn discard(stream: impl AsyncRead + Unpin) {
     let mut rest = stream.take(MAX_DISCARDED_BYTES);
     // However it ends, the socket is closed now.
     let _ = timeout(LINGER, async {

@@ -77,7 +77,6 @@ pub const ALL: &[Break] = &[
     shared("forget-gone", Registry::ForgetsGone),
     shared("tell-older", Registry::TellsOlder),
     shared("assert-unheard", Registry::AssertsUnheard),
-    shared_hell("assert-reborn", Registry::AssertsReborn),
     rough("tell-unsettled", Rule::Session(Session::TellsUnsettled)),
     rough("settle-unasked", Rule::Session(Session::SettlesUnasked)),
     rough("ignore-prev", Rule::Session(Session::IgnoresPrev)),
@@ -101,6 +100,7 @@ pub const RARE: &[Break] = &[
         topology: Topology::Shared,
     },
     rough("keep-absent", Rule::Session(Session::KeepsAbsent)),
+    shared_hell("assert-reborn", Registry::AssertsReborn),
 ];
 
 /// The rule of a name.

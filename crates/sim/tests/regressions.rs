@@ -19,13 +19,13 @@ const SEEDS: &[(&str, Topology, Profile, u64)] = &[
     // A join on its way to the store came after the leave that another node had made of it, and nobody was left to end it.
     ("forget-gone", Topology::Shared, Profile::Rough, 32),
     // Who came to a node that was behind was told what it knew to be over.
-    ("tell-older", Topology::Shared, Profile::Rough, 11),
+    ("tell-older", Topology::Shared, Profile::Rough, 252),
     // A large channel was observed again over a node that was behind, and who was back was told to have left.
     ("forget-place", Topology::Shared, Profile::Rough, 1_795_615_202),
     // Who had seemed to be missing since a restart was not told of itself in a large channel.
     ("keep-absent", Topology::Alone, Profile::Rough, 1_795_606_242),
     // After a loss of data a node asserted sessions unheard, though its first lease since had ended while no answer came.
-    ("assert-reborn", Topology::Shared, Profile::Hell, 355),
+    ("assert-reborn", Topology::Shared, Profile::Hell, 1095),
 ];
 
 #[test]

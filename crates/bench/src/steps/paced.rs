@@ -99,7 +99,7 @@ pub(crate) fn paced(bench: &mut Bench, paced: Paced) -> Result<Delivered, BenchE
             bench.engine.update(order.next());
             next += interval;
         }
-        bench.engine.turn(Some(next))?;
+        bench.engine.look()?;
         bench.check()?;
         progress.at(start.elapsed().as_secs_f64() / paced.time.as_secs_f64());
     }

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use herenow_protocol::{Code, FrameId, Position, Refusal, ServerFrame};
+use rustc_hash::FxHashMap;
 
 use crate::names::Channel;
 use crate::outbox::Outboxes;
@@ -34,7 +35,7 @@ pub(crate) struct Fanout {
     max_observed: usize,
     grace_ms: u64,
     mirrors: HashMap<Channel, Mirror>,
-    readers: HashMap<ConnectionId, Reader>,
+    readers: FxHashMap<ConnectionId, Reader>,
     schedule: Schedule,
     sizes: Sizes,
     /// Channels that are not told in full and have news, each once, and when they are told.
@@ -74,7 +75,7 @@ impl Fanout {
             max_observed: config.limits.observed as usize,
             grace_ms: config.grace_ms,
             mirrors: HashMap::new(),
-            readers: HashMap::new(),
+            readers: FxHashMap::default(),
             schedule: Schedule::new(config.tick_ms),
             sizes: config.sizes,
             crowds: BTreeSet::new(),

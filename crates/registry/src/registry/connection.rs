@@ -8,8 +8,8 @@ use crate::sessions::{Detached, SessionId};
 use crate::timers::Timer;
 use crate::{ConnectionId, Millis};
 
-/// Pings that may be unanswered.
-const MAX_UNANSWERED: u32 = 2;
+/// Parts of a ping interval in each of which all that are due are looked at together: some 10 ms by default.
+const STEPS: u64 = 1024;
 /// Milliseconds that a socket may stay open after its goodbye.
 const PARTED_MS: u64 = 5_000;
 
@@ -20,7 +20,20 @@ pub(super) struct Connection {
     /// Its welcome waits for the store.
     pub(super) greeting: Option<Box<Greeting>>,
     heard_at: Millis,
-    unanswered: u32,
+    /// What to do next if nothing is heard.
+    next: Check,
+}
+
+/// Steps from silence to the end, each after so much of the ping interval.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Check {
+    /// After seven eighths to one, spread over the connections: a ping, unless one went along with something else that
+    /// was sent after three quarters.
+    Ask,
+    /// After one and a half: another ping.
+    Again,
+    /// After two: it is given up.
+    GiveUp,
 }
 
 /// What a socket has said.
@@ -34,14 +47,33 @@ pub(super) enum Stage {
 
 impl Connection {
     pub(super) const fn new(now: Millis, session: SessionId) -> Self {
-        Self { stage: Stage::Greeted(session), greeting: None, heard_at: now, unanswered: 0 }
+        Self { stage: Stage::Greeted(session), greeting: None, heard_at: now, next: Check::Ask }
     }
 
-    /// When to look after it next: pings go out after one interval of silence and after one and a half, and after
-    /// two it is given up. So a session that vanished is lost within two intervals.
-    const fn look_at(&self, interval_ms: u64) -> Millis {
-        self.heard_at.plus(interval_ms + self.unanswered as u64 * (interval_ms / 2))
+    /// When to look after it next.
+    const fn look_at(&self, id: ConnectionId, interval_ms: u64) -> Millis {
+        let heard = self.heard_at;
+        match self.next {
+            Check::Ask => together(heard.plus(interval_ms - spread(id, interval_ms / 8)), interval_ms),
+            Check::Again => heard.plus(interval_ms + interval_ms / 2),
+            Check::GiveUp => heard.plus(interval_ms * 2),
+        }
     }
+}
+
+/// The same time or a little earlier, so that those whose time is about the same are asked in one go.
+const fn together(Millis(at): Millis, interval_ms: u64) -> Millis {
+    let step = interval_ms / STEPS;
+    Millis(if step == 0 { at } else { at - at % step })
+}
+
+/// A part of `most_ms` that is far from those of the connections opened before and after, so that many that came
+/// together are not asked together.
+const fn spread(ConnectionId(id): ConnectionId, most_ms: u64) -> u64 {
+    /// 2^32 divided by the golden ratio: its multiples fill the range evenly.
+    const STEP: u64 = 0x9E37_79B9;
+    let part = id.wrapping_mul(STEP) & 0xFFFF_FFFF;
+    ((most_ms as u128 * part as u128) >> 32) as u64
 }
 
 impl Registry {
@@ -61,38 +93,54 @@ impl Registry {
     pub(super) fn hear(&mut self, now: Millis, connection: ConnectionId) {
         if let Some(known) = self.connections.get_mut(&connection) {
             known.heard_at = now;
-            known.unanswered = 0;
+            known.next = Check::Ask;
             if let Stage::Greeted(session) = known.stage {
                 self.trust(session);
             }
+            self.ask_along(now, connection);
         }
+    }
+
+    /// From some time on a ping goes along with what is sent.
+    fn ask_along(&mut self, heard_at: Millis, connection: ConnectionId) {
+        let interval_ms = self.ping_interval_ms();
+        self.outboxes.ping_from(connection, heard_at.plus(interval_ms - interval_ms / 4));
     }
 
     pub(super) fn watch(&mut self, connection: ConnectionId) {
         let interval_ms = self.ping_interval_ms();
         if let Some(known) = self.connections.get(&connection) {
-            self.timers.set(Timer::Liveness(connection), known.look_at(interval_ms));
+            let heard_at = known.heard_at;
+            self.timers.set(Timer::Liveness(connection), known.look_at(connection, interval_ms));
+            self.ask_along(heard_at, connection);
         }
     }
 
     pub(super) fn check_liveness(&mut self, now: Millis, connection: ConnectionId) {
         let interval_ms = self.ping_interval_ms();
         let Some(known) = self.connections.get_mut(&connection) else { return };
-        let look_at = known.look_at(interval_ms);
+        let look_at = known.look_at(connection, interval_ms);
         if now < look_at {
             self.timers.set(Timer::Liveness(connection), look_at);
             return;
         }
-        if known.unanswered >= MAX_UNANSWERED && !broken!(KeepsSilent) {
-            self.close(now, connection, CloseCode::Silent, "nothing was heard for two ping intervals");
-            return;
-        }
-        known.unanswered += 1;
+        let (next, asked) = match known.next {
+            Check::Ask => (Check::Again, !self.outboxes.take_ping_from(connection)),
+            Check::Again => (Check::GiveUp, false),
+            Check::GiveUp if broken!(KeepsSilent) => (Check::GiveUp, false),
+            Check::GiveUp => {
+                self.close(now, connection, CloseCode::Silent, "nothing was heard for two ping intervals");
+                return;
+            }
+        };
+        known.next = next;
         // If the node itself stood still, everybody still gets the time to answer.
-        let next = known.look_at(interval_ms).max(now.plus(interval_ms / 2));
-        self.timers.set(Timer::Liveness(connection), next);
-        self.outboxes.ping(connection);
-        self.outboxes.send(connection, &ServerFrame::Tick {});
+        let look_at = known.look_at(connection, interval_ms).max(now.plus(interval_ms / 2));
+        self.timers.set(Timer::Liveness(connection), look_at);
+        if !asked {
+            self.outboxes.ping(connection);
+            self.outboxes.send(connection, &ServerFrame::Tick {});
+        }
     }
 
     /// At least 2 ms, so that half of it is some time.

@@ -8,11 +8,10 @@ mod greeting;
 mod hello;
 mod reads;
 
-use std::collections::HashMap;
-
 use herenow_protocol::{
     ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Refusal, SLOW_READER_MS, ServerFrame,
 };
+use rustc_hash::FxHashMap;
 
 use crate::fanout::Fanout;
 use crate::outbox::Outboxes;
@@ -42,7 +41,7 @@ pub struct Registry {
     outboxes: Outboxes,
     timers: Timers,
     /// Bounded by the driver, which decides what connects.
-    connections: HashMap<ConnectionId, Connection>,
+    connections: FxHashMap<ConnectionId, Connection>,
     /// Over how many milliseconds those who connect during a shutdown are sent away.
     shutdown_over_ms: Option<u64>,
 }
@@ -74,7 +73,7 @@ impl Registry {
             fanout: Fanout::new(&config),
             outboxes: Outboxes::default(),
             timers: Timers::default(),
-            connections: HashMap::new(),
+            connections: FxHashMap::default(),
             shutdown_over_ms: None,
             random,
             config,
@@ -222,6 +221,7 @@ impl Registry {
     /// Time never goes back.
     fn advance(&mut self, now: Millis) -> Millis {
         self.now = self.now.max(now);
+        self.outboxes.advance(self.now);
         self.now
     }
 

@@ -9,6 +9,7 @@ use herenow_protocol::{
     Attributes, Code, Limits, MAX_SESSIONS_PER_USER, Position, Refusal, Refused, SessionSecret, Transition,
     validate_attributes, validate_channel,
 };
+use rustc_hash::FxHashMap;
 
 use crate::names::{Channel, User};
 use crate::store::{Action, Op};
@@ -23,7 +24,7 @@ pub(crate) use session::{Detached, SessionId};
 #[derive(Debug)]
 pub(crate) struct Sessions {
     limits: Limits,
-    sessions: HashMap<SessionId, Session>,
+    sessions: FxHashMap<SessionId, Session>,
     by_user: HashMap<User, Vec<SessionId>>,
     last_id: u64,
 }
@@ -58,7 +59,7 @@ pub(crate) struct Wish {
 
 impl Sessions {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, sessions: HashMap::new(), by_user: HashMap::new(), last_id: 0 }
+        Self { limits, sessions: FxHashMap::default(), by_user: HashMap::new(), last_id: 0 }
     }
 
     /// Makes `connection` the one of a session, which is new unless the same secret and user are known.

@@ -1,25 +1,23 @@
 //! An open connection: one task that reads, writes, and never blocks one on the other.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::StreamExt;
 use herenow_protocol::codec::Decoded;
 use herenow_protocol::{ClientFrame, Encoding, Hello};
 use herenow_registry::{ConnectionId, Identity};
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::message::{BROKEN, Incoming, Part, join, parts, read};
+use super::goodbye::{answer_close, finish};
+use super::message::{BROKEN, Incoming, Part, parts, read};
 use super::upgrade::Socket;
-use super::wire::{Outgoing, answer_close, finish};
 use crate::actor::{Command, RESTART, Stopped};
 use crate::app::App;
 use crate::auth::authenticate;
-use crate::outbox::{Closing, Outbox, Taken};
+use crate::outbox::{Closing, Work};
 use crate::shutdown::OpenSocket;
 
 /// What a verified client began with.
@@ -37,11 +35,6 @@ pub(crate) struct Connection {
     application: Box<str>,
     encoding: Encoding,
     socket: Socket,
-    outbox: Arc<Outbox>,
-    /// Frames taken from the outbox that are in no message yet.
-    queue: VecDeque<Bytes>,
-    /// The message on its way out, and the bytes of its frames.
-    outgoing: Option<(Outgoing, usize)>,
     /// Whether reading goes first the next time, so that neither direction starves the other.
     read_first: bool,
     /// Until then the registry needs not hear that the client lives.
@@ -51,10 +44,8 @@ pub(crate) struct Connection {
 }
 
 enum Event {
-    Wrote(Result<(), Error>),
     Message(Option<Result<Message, Error>>),
-    Outbox(Taken),
-    Closing(Closing),
+    Outbox(Work),
 }
 
 /// How a connection ends.
@@ -85,9 +76,6 @@ impl Connection {
             application: Box::default(),
             encoding,
             socket,
-            outbox: Arc::default(),
-            queue: VecDeque::new(),
-            outgoing: None,
             read_first: false,
             heard_until: None,
         })
@@ -104,11 +92,10 @@ impl Connection {
             }
         }
         match end {
-            End::ByRegistry(closing) => Box::pin(self.say_last(closing)).await,
-            End::ByProtocol(closing) => Box::pin(self.say_last(closing)).await,
-            End::ByClient => {
-                Box::pin(answer_close(self.socket, self.outgoing.map(|(message, _)| message))).await
+            End::ByRegistry(closing) | End::ByProtocol(closing) => {
+                Box::pin(finish(self.socket, closing)).await;
             }
+            End::ByClient => Box::pin(answer_close(self.socket)).await,
             End::Lost => {}
         }
     }
@@ -117,34 +104,16 @@ impl Connection {
         Box::pin(self.open(*start)).await?;
         loop {
             match poll_fn(|context| self.poll_event(context)).await {
-                Event::Wrote(Ok(())) => self.note_written(),
-                Event::Wrote(Err(_)) | Event::Message(None) => return Err(End::Lost),
                 Event::Message(Some(Ok(message))) => self.handle(message).await?,
                 Event::Message(Some(Err(error))) => return Err(broken(&error)),
-                Event::Outbox(taken) => {
-                    if taken.ping {
-                        // Nothing is on its way out, so this is buffered and does not wait; it is flushed with the
-                        // next message, or an empty one.
-                        self.socket.feed(Message::Ping(Bytes::new())).await.map_err(|_| End::Lost)?;
-                        self.outgoing = Some((Outgoing::new(Bytes::new()), 0));
-                    }
-                    if let Some(closing) = taken.close {
-                        return Err(End::ByRegistry(closing));
-                    }
-                    self.write_next();
-                }
-                Event::Closing(closing) => return Err(End::ByRegistry(closing)),
+                Event::Message(None) | Event::Outbox(Work::Broken) => return Err(End::Lost),
+                Event::Outbox(Work::Wrote(bytes)) => self.app.actor.written(self.id, bytes),
+                Event::Outbox(Work::Close(closing)) => return Err(End::ByRegistry(closing)),
             }
         }
     }
 
-    /// Writing goes on, reading goes on, and the outbox is looked at when nothing is being written.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
-        if let Some((outgoing, _)) = &mut self.outgoing
-            && let Poll::Ready(result) = outgoing.poll_write(&mut self.socket, context)
-        {
-            return Poll::Ready(Event::Wrote(result));
-        }
         self.read_first = !self.read_first;
         if self.read_first {
             if let Poll::Ready(message) = self.socket.poll_next_unpin(context) {
@@ -160,28 +129,7 @@ impl Connection {
     }
 
     fn poll_outbox(&mut self, context: &mut Context<'_>) -> Poll<Event> {
-        if self.outgoing.is_some() {
-            return self.outbox.poll_closing(context).map(Event::Closing);
-        }
-        self.outbox.poll_take(context, &mut self.queue).map(Event::Outbox)
-    }
-
-    fn write_next(&mut self) {
-        if let Some((message, bytes)) = join(&mut self.queue, self.encoding) {
-            self.outgoing = Some((Outgoing::new(message), bytes));
-        } else if self.queue.capacity() > 0 {
-            // An idle connection keeps no room for a burst that is over.
-            self.queue = VecDeque::new();
-        }
-    }
-
-    fn note_written(&mut self) {
-        if let Some((_, bytes)) = self.outgoing.take()
-            && bytes > 0
-        {
-            self.app.actor.written(self.id, bytes);
-        }
-        self.write_next();
+        self.socket.get_ref().outbox().poll_work(context).map(Event::Outbox)
     }
 
     async fn open(&mut self, start: Start) -> Result<(), End> {
@@ -190,7 +138,7 @@ impl Connection {
         let command = Command::Open {
             connection: self.id,
             encoding: self.encoding,
-            outbox: Arc::clone(&self.outbox),
+            outbox: Arc::clone(self.socket.get_ref().outbox()),
             hello: Box::new(hello),
             identity,
         };
@@ -231,16 +179,6 @@ impl Connection {
             self.app.actor.send(command).await?;
         }
         Ok(())
-    }
-
-    /// Writes all that was given, then the close frame.
-    async fn say_last(mut self: Box<Self>, closing: Closing) {
-        self.outbox.take_rest(&mut self.queue);
-        let (first, encoding) = (self.outgoing.map(|(outgoing, _)| outgoing), self.encoding);
-        let mut queue = self.queue;
-        let rest =
-            std::iter::from_fn(|| join(&mut queue, encoding)).map(|(message, _)| Outgoing::new(message));
-        finish(self.socket, first.into_iter().chain(rest), closing).await;
     }
 }
 

@@ -9,9 +9,9 @@ use herenow_protocol::{ClientFrame, CloseCode, Code, Encoding, HELLO_TIMEOUT_MS}
 use tokio::time::timeout;
 
 use super::connection::{Connection, Start};
+use super::goodbye::{answer_close, finish};
 use super::message::{BROKEN, Incoming, read};
 use super::upgrade::Socket;
-use super::wire::{answer_close, finish};
 use crate::actor::RESTART;
 use crate::admission::Admitted;
 use crate::app::App;
@@ -63,7 +63,7 @@ pub(crate) async fn serve(
 ) {
     let encoding = match encoding {
         Ok(encoding) => encoding,
-        Err(refused) => return finish(socket, [], refused.closing()).await,
+        Err(refused) => return finish(socket, refused.closing()).await,
     };
     let end = tokio::select! {
         end = timeout(Duration::from_millis(HELLO_TIMEOUT_MS), wait_for_hello(&mut socket, encoding)) => {
@@ -77,8 +77,8 @@ pub(crate) async fn serve(
             // A task of its own, so that the room of this one, which is larger, is free for as long as it lives.
             tokio::spawn(Connection::new(app, socket, encoding, open).serve(start));
         }
-        End::Refuse(closing) => finish(socket, [], closing).await,
-        End::Gone => answer_close(socket, None).await,
+        End::Refuse(closing) => finish(socket, closing).await,
+        End::Gone => answer_close(socket).await,
     }
 }
 

@@ -1,54 +1,13 @@
-//! Messages: many frames of one drain to one message, and back.
+//! Messages of a client, and what they hold.
 
-use std::collections::VecDeque;
-
-use bytes::{BufMut, Bytes};
 use herenow_protocol::codec::{self, Decoded};
 use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::wire::begin_message;
 use crate::outbox::Closing;
 
-/// Frames are joined up to this many bytes; a larger frame is a message of its own.
-const MAX_JOINED_BYTES: usize = 64 * 1024;
 /// Frames handed to the registry in one command, so that what waits for it is bounded.
 const MAX_CHUNK: usize = 256;
-
-/// Takes frames from the front of `queue` and joins them to a message with its header. Gives it and the bytes of its
-/// frames.
-pub(crate) fn join(queue: &mut VecDeque<Bytes>, encoding: Encoding) -> Option<(Bytes, usize)> {
-    let mut frames_bytes = 0;
-    let fits = |frame: &&Bytes| {
-        let first = frames_bytes == 0;
-        frames_bytes += frame.len();
-        first || frames_bytes <= MAX_JOINED_BYTES
-    };
-    let count = queue.iter().take_while(fits).count();
-    if count == 0 {
-        return None;
-    }
-    let frames_bytes: usize = queue.iter().take(count).map(Bytes::len).sum();
-    match encoding {
-        Encoding::Json => {
-            // Brackets around, commas between.
-            let mut message = begin_message(encoding, frames_bytes + count + 1);
-            let mut before = b'[';
-            for frame in queue.drain(..count) {
-                message.put_u8(before);
-                message.put_slice(&frame);
-                before = b',';
-            }
-            message.put_u8(b']');
-            Some((message.freeze(), frames_bytes))
-        }
-        Encoding::Postcard => {
-            let mut message = begin_message(encoding, frames_bytes);
-            queue.drain(..count).for_each(|frame| message.put_slice(&frame));
-            Some((message.freeze(), frames_bytes))
-        }
-    }
-}
 
 /// What a WebSocket message of a client is.
 #[derive(Debug)]
@@ -122,34 +81,6 @@ pub(crate) fn parts(frames: Vec<Decoded<ClientFrame>>) -> Vec<Part> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn queue(frames: &[&'static str]) -> VecDeque<Bytes> {
-        frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())).collect()
-    }
-
-    #[test]
-    fn frames_of_one_drain_are_one_message() {
-        let mut frames = queue(&["{\"a\":1}", "{\"b\":2}"]);
-        let joined = join(&mut frames, Encoding::Json);
-        assert_eq!(joined, Some((Bytes::from_static(b"\x81\x11[{\"a\":1},{\"b\":2}]"), 14)));
-        assert_eq!(join(&mut frames, Encoding::Json), None);
-        assert_eq!(
-            join(&mut queue(&["ab", "cd"]), Encoding::Postcard),
-            Some((Bytes::from_static(b"\x82\x04abcd"), 4))
-        );
-    }
-
-    #[test]
-    fn a_message_is_bounded_but_for_one_large_frame() {
-        let large = Bytes::from(vec![b'x'; MAX_JOINED_BYTES + 1]);
-        let half = Bytes::from(vec![b'x'; MAX_JOINED_BYTES / 2]);
-        let mut frames = VecDeque::from([large, half.clone(), half.clone(), half]);
-        let mut sizes = Vec::new();
-        while let Some((_, bytes)) = join(&mut frames, Encoding::Postcard) {
-            sizes.push(bytes);
-        }
-        assert_eq!(sizes, [MAX_JOINED_BYTES + 1, MAX_JOINED_BYTES, MAX_JOINED_BYTES / 2]);
-    }
 
     #[test]
     fn tokens_keep_their_place_among_the_frames() {

@@ -1,11 +1,11 @@
-//! WebSockets: one task each, and the socket is not split.
+//! WebSockets: one task each, which reads, and writes what the kernel has not taken at once.
 
 mod connection;
+mod goodbye;
 mod handshake;
-mod held;
 mod message;
+mod stream;
 mod upgrade;
-mod wire;
 
 pub(crate) use handshake::{Refused, serve};
 pub(crate) use upgrade::Upgrade;

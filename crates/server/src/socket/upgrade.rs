@@ -17,10 +17,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::held::Held;
+use super::stream::Stream;
+use crate::lingering::LingeringStream;
+use crate::outbox::Outbox;
 
 /// The socket of a connection.
-pub(crate) type Socket = WebSocketStream<Held<TokioIo<Upgraded>>>;
+pub(crate) type Socket = WebSocketStream<Stream>;
 
 /// Bytes read from the kernel at once. Most messages of a client are short, and every connection has this buffer.
 const READ_BUFFER_BYTES: usize = 1024;
@@ -66,10 +68,15 @@ impl Upgrade {
         // A refused client still needs one of its own echoed: without it browsers show no close code.
         let echoed = spoken.or_else(|| self.protocols.first().and_then(|name| name.parse().ok()));
         let accept = HeaderValue::from_str(&derive_accept_key(self.key.as_bytes()));
+        // A client that is refused for its subprotocols gets no frames.
+        let encoding = self.encoding().unwrap_or(Encoding::Json);
         let on_upgrade = self.on_upgrade;
         tokio::spawn(async move {
             match on_upgrade.await {
-                Ok(upgraded) => serve(open(upgraded).await).await,
+                Ok(upgraded) => match open(upgraded, encoding).await {
+                    Some(socket) => serve(socket).await,
+                    None => tracing::error!("an upgraded stream is none of ours"),
+                },
                 Err(error) => tracing::debug!(%error, "an upgrade failed"),
             }
         });
@@ -88,13 +95,19 @@ impl Upgrade {
     }
 }
 
-async fn open(upgraded: Upgraded) -> Socket {
+/// `None` if it is not a stream that [`crate::accept`] has accepted.
+async fn open(upgraded: Upgraded, encoding: Encoding) -> Option<Socket> {
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    WebSocketStream::from_raw_socket(Held::new(TokioIo::new(upgraded)), Role::Server, Some(config)).await
+    let parts = upgraded.downcast::<TokioIo<LingeringStream>>().ok()?;
+    let tcp = parts.io.into_inner().into_inner()?;
+    let stream = Stream::new(tcp, |writer| Outbox::new(encoding, writer));
+    // What the client has sent before it had the answer.
+    let early = parts.read_buf.to_vec();
+    Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await)
 }
 
 /// The words of a header that is a list.
