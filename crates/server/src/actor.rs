@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use herenow_protocol::codec::Decoded;
 use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId, Hello, Refusal};
-use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry};
+use herenow_registry::{ConnectionId, Identity, Millis, Output, Registry};
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
@@ -93,13 +93,13 @@ impl Clock {
 }
 
 impl Actor {
-    /// Starts the task. `seed` gives the epoch.
-    pub(crate) fn start(config: Config, seed: u64) -> (Self, JoinHandle<()>) {
+    /// Starts the task; the registry's clock stands at 0.
+    pub(crate) fn start(registry: Registry) -> (Self, JoinHandle<()>) {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let clock = Clock { start: Instant::now() };
         let written = Arc::new(Written::default());
         let turns = Turns {
-            registry: Registry::new(config, seed, clock.now()),
+            registry,
             clock,
             written: Arc::clone(&written),
             boxes: FxHashMap::default(),

@@ -27,5 +27,5 @@ pub use config::{Config, ConfigError, DurationFlag, LogFormat};
 #[doc(hidden)]
 pub use http::checks as fuzzing;
 pub use origin::{Origin, OriginError};
-pub use run::{BindError, RunError, bind, run};
+pub use run::{BindError, RunError, bind, run, run_with};
 pub use signals::wait_for_stop;

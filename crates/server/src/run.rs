@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use herenow_registry::{Millis, Registry};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -75,13 +76,27 @@ pub async fn run(
     config: Config,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), RunError> {
+    let seed = u64::from_ne_bytes(random()?);
+    let node = format!("node-{:08x}", u32::from_ne_bytes(random()?));
+    let registry = Registry::new(config.registry(node), seed, Millis(0));
+    run_with(registry, listener, config, shutdown).await
+}
+
+/// The same with a registry that may hold members already; its clock stands at 0.
+///
+/// # Errors
+/// When the server cannot go on.
+pub async fn run_with(
+    registry: Registry,
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), RunError> {
     let address = listener.local_addr()?;
     let loopback_only = address.ip().is_loopback();
     warn_if_open(address, loopback_only && config.public_url.is_none());
-    let seed = u64::from_ne_bytes(random()?);
-    let node = format!("node-{:08x}", u32::from_ne_bytes(random()?));
-    tracing::info!(%address, node, "serving");
-    let (actor, mut registry) = Actor::start(config.registry(node), seed);
+    tracing::info!(%address, node = registry.node(), "serving");
+    let (actor, mut registry) = Actor::start(registry);
     let app = Arc::new(App::new(config, actor, loopback_only));
     let (end, ending) = oneshot::channel::<()>();
     let http = tokio::spawn(accept(

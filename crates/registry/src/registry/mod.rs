@@ -156,6 +156,11 @@ impl Registry {
         self.store_failed(now, request);
     }
 
+    /// The node's name.
+    pub fn node(&self) -> &str {
+        &self.config.node
+    }
+
     /// Whether the store can be reached, as far as is known. A node that shares nothing always is.
     pub fn is_ready(&self) -> bool {
         match &self.backing {

@@ -12,3 +12,4 @@ mod hostile;
 mod origins;
 mod presence;
 mod reads;
+mod stadium;

@@ -6,7 +6,9 @@ pub(crate) mod raw;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use herenow_server::{Config, RunError, run};
+use futures_util::future::BoxFuture;
+use herenow_registry::Registry;
+use herenow_server::{Config, RunError, run, run_with};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -38,9 +40,21 @@ impl Server {
 
     pub(crate) async fn at(address: &str, config: Config) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
-        let address = listener.local_addr().unwrap();
+        Self::run(listener.local_addr().unwrap(), |stopped| run(listener, config, stopped))
+    }
+
+    /// Starts one on a registry that holds something already.
+    pub(crate) async fn on(registry: Registry, config: Config) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::run(listener.local_addr().unwrap(), |stopped| run_with(registry, listener, config, stopped))
+    }
+
+    fn run<R>(address: SocketAddr, run: impl FnOnce(BoxFuture<'static, ()>) -> R) -> Self
+    where
+        R: Future<Output = Result<(), RunError>> + Send + 'static,
+    {
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(run(listener, config, async { drop(stopped.await) }));
+        let running = tokio::spawn(run(Box::pin(async { drop(stopped.await) })));
         Self { address, stop: Some(stop), running }
     }
 
