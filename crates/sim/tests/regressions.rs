@@ -25,7 +25,7 @@ const SEEDS: &[(&str, Topology, Profile, u64)] = &[
     // Who had seemed to be missing since a restart was not told of itself in a large channel.
     ("keep-absent", Topology::Alone, Profile::Rough, 1_795_606_242),
     // After a loss of data a node asserted sessions unheard, though its first lease since had ended while no answer came.
-    ("assert-reborn", Topology::Shared, Profile::Hell, 1095),
+    ("assert-reborn", Topology::Shared, Profile::Hell, 1267),
 ];
 
 #[test]
