@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // npm run bench: one node at the limit, measured beside its peers.
 //
-//   npm run bench                                  all, about half an hour; writes docs/benchmarks.md and docs/bench/
+//   npm run bench                                  all, about 40 minutes; writes docs/benchmarks.md and docs/bench/
 //   npm run bench -- --only herenow,ws --sizes 100 those servers, channels of that size
 //   npm run bench -- --quick                       seconds, with fewer connections; writes nothing, and fails where a
 //                                                  ratio to ws is worse than noise explains

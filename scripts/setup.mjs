@@ -34,7 +34,10 @@ const checkMachine = {
       rustc: `Install Rust with rustup, open a new shell, ${AGAIN}.`,
       ...(process.platform === "win32"
         ? {}
-        : { cc: `Install a C compiler (Debian: apt-get install build-essential; macOS: xcode-select --install), ${AGAIN}.` }),
+        : {
+            cc: `Install a C compiler (Debian: apt-get install build-essential; macOS: xcode-select --install), ${AGAIN}.`,
+            make: `Install make (Debian: apt-get install build-essential; macOS: xcode-select --install), ${AGAIN}.`,
+          }),
     };
     for (const [program, remedy] of Object.entries(needed)) {
       if (!which(program)) throw new Failure(`${program} was not found`, remedy);

@@ -32,7 +32,7 @@ const SCENARIOS = [
   {
     title: "1,000 changes a second",
     task: "churn",
-    options: { connections: 1000, size: 50, seconds: 150, rate: 1000 },
+    options: { connections: 1000, size: 50, seconds: 300, rate: 1000 },
     parts: 1.1,
   },
 ];

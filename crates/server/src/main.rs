@@ -6,6 +6,10 @@ use std::process::ExitCode;
 
 use herenow_server::{Config, ConfigError, LogFormat, bind, run, wait_for_stop};
 
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Something failed while starting or serving.
 const FAILED: u8 = 1;
 /// The command line, the environment or the configuration file is wrong.

@@ -10,8 +10,8 @@ use crate::dice::Dice;
 use crate::error::BenchError;
 use crate::report::Progress;
 
-/// The share of the time after which memory counts as warm.
-const WARM: f64 = 0.25;
+/// The share of the time after which memory counts as warm. Before that what is bounded fills: logs, and who has gone.
+const WARM: f64 = 0.5;
 
 /// What was done, and what is left of it.
 #[derive(Debug, Serialize)]
