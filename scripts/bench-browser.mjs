@@ -12,6 +12,7 @@ import { chromium } from "playwright-core";
 import { browserSteps, CHROME_FLAGS, findBrowsers } from "./browsers.mjs";
 import { buildSteps, entry, wasm } from "./build.mjs";
 import { Failure, main } from "./lib/failure.mjs";
+import { isMain } from "./lib/is-main.mjs";
 import { at } from "./lib/paths.mjs";
 import { run } from "./lib/run.mjs";
 import { runSteps } from "./lib/steps.mjs";
@@ -54,7 +55,7 @@ async function serve() {
 const median = (values) => [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)];
 const millions = (value) => `${(value / 1e6).toFixed(2)} M`;
 
-/** Prints a table. Gives our median as a multiple of each other's. */
+/** Prints a table. */
 function show(inMessage, rates) {
   console.log(`\n${inMessage} events in a message, events/s:`);
   const ours = median(rates.herenow);
@@ -62,14 +63,16 @@ function show(inMessage, rates) {
     const ratio = name === "herenow" ? "" : `, herenow ${(ours / median(values)).toFixed(2)} ×`;
     console.log(`  ${name.padEnd(26)} median ${millions(median(values))}, worst ${millions(Math.min(...values))}${ratio}`);
   }
-  return ours / median(rates[PEER]);
 }
 
-await main(async () => {
-  await runSteps([...setupSteps(), ...browserSteps(), ...buildSteps(), peer]);
+/** What `browserEvents` needs. */
+export const browserBenchSteps = () => [...setupSteps(), ...browserSteps(), ...buildSteps(), peer];
+
+/** Measures, prints, and gives the medians: `{1: {herenow, phoenix, …}, 50: {…}}`, in events a second. */
+export async function browserEvents() {
   const server = await serve();
   const browser = await chromium.launch({ executablePath: findBrowsers().chrome, args: CHROME_FLAGS });
-  const ratios = [];
+  const medians = {};
   try {
     for (const inMessage of SIZES) {
       const page = await browser.newPage();
@@ -77,13 +80,21 @@ await main(async () => {
       await page.waitForFunction(() => window.measure);
       const rates = await page.evaluate((options) => window.measure(options), { inMessage, events: EVENTS, rounds: ROUNDS });
       for (const values of Object.values(rates)) values.splice(0, WARM);
-      ratios.push(show(inMessage, rates));
+      show(inMessage, rates);
+      medians[inMessage] = Object.fromEntries(Object.entries(rates).map(([name, values]) => [name === PEER ? "phoenix" : name, median(values)]));
       await page.close();
     }
   } finally {
     await browser.close();
     server.close();
   }
-  const slower = ratios.findIndex((ratio) => ratio <= 1);
-  if (slower >= 0) throw new Failure(`herenow is slower than ${PEER}`, "Profile bench/browser/page.html in Chromium.");
-});
+  return medians;
+}
+
+if (isMain(import.meta)) {
+  await main(async () => {
+    await runSteps(browserBenchSteps());
+    const slower = Object.values(await browserEvents()).some(({ herenow, phoenix }) => herenow <= phoenix);
+    if (slower) throw new Failure(`herenow is slower than ${PEER}`, "Profile bench/browser/page.html in Chromium.");
+  });
+}

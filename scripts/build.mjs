@@ -116,6 +116,9 @@ const demo = {
   },
 };
 
+/** The server alone. */
+export const serverSteps = () => [server];
+
 /** All of the build, in order; each needs the one before it. */
 export const buildSteps = () => [wasmPackage, server, demo];
 

@@ -11,13 +11,16 @@ import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 
 import { browserSteps, engineSteps, findBrowsers } from "./browsers.mjs";
-import { buildSteps } from "./build.mjs";
+import { buildSteps, serverSteps } from "./build.mjs";
 import { fuzzTests } from "./fuzz.mjs";
 import { Failure, main } from "./lib/failure.mjs";
 import { at, serverBinary } from "./lib/paths.mjs";
+import { redisStep } from "./lib/redis.mjs";
 import { attempt } from "./lib/run.mjs";
+import { schemathesisStep } from "./lib/schemathesis.mjs";
 import { duration, runSteps } from "./lib/steps.mjs";
 import { runTestFiles } from "./lib/test-files.mjs";
+import { openapiTests } from "./openapi.mjs";
 import { app, packStep, tarball } from "./pack.mjs";
 import { setupSteps } from "./setup.mjs";
 import { readArgs, wasmTests } from "./wasm-test.mjs";
@@ -71,6 +74,8 @@ async function freshSeeds(args) {
 }
 
 const END = ".test.mjs";
+/** Of each operation: as many as take less than a minute. */
+const OPENAPI_EXAMPLES = 15;
 /** How many files run at once that wait for most of their time. */
 const MANY = Math.min(2 * availableParallelism(), 6);
 
@@ -81,7 +86,7 @@ const MANY = Math.min(2 * availableParallelism(), 6);
 const E2E = {
   waiting: true,
   first: ["fault-network", "fault-restart", "lifecycle-hidden"],
-  last: ["api-events", "crowds", "demo", "fault-reload", "fault-tabs", "lifecycle-cache"],
+  last: ["api-events", "crowds", "demo", "fault-handover", "fault-reload", "fault-tabs", "lifecycle-cache"],
 };
 
 /**
@@ -90,7 +95,7 @@ const E2E = {
  */
 const STEPS = {
   // The root crate's tests run in the browser only.
-  rust: { run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
+  rust: { needs: ["redis"], run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
   // All seeds that failed once, and that each rule which is broken on purpose is caught.
   sim: { run: (args) => simulate(args) },
   // Seeds that nobody has seen.
@@ -99,9 +104,11 @@ const STEPS = {
   fuzz: { run: (args) => fuzzTests(args) },
   types: { run: (args) => show("tsc", ["--project", at("tests", "types"), ...args]) },
   protocol: { needs: ["build"], run: (args) => nodeTests("tests/protocol", args) },
+  // The server's answers, held to its OpenAPI document. `npm run openapi` asks more.
+  openapi: { needs: ["server", "schemathesis"], run: (args) => openapiTests(args, OPENAPI_EXAMPLES) },
   packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },
   browser: { needs: ["engines", "build"], run: (args) => wasmTests(args) },
-  e2e: { needs: ["browsers", "build", "pack"], run: (args) => nodeTests("tests/e2e", args, E2E) },
+  e2e: { needs: ["browsers", "redis", "build", "pack"], run: (args) => nodeTests("tests/e2e", args, E2E) },
 };
 
 function choose(given) {
@@ -145,8 +152,10 @@ await main(async () => {
     ...setupSteps(),
     // Chromium's steps are in both.
     ...new Set(browsers),
-    ...(needs.has("build") ? buildSteps() : []),
+    ...(needs.has("redis") ? [redisStep] : []),
+    ...(needs.has("build") ? buildSteps() : needs.has("server") ? serverSteps() : []),
     ...(needs.has("pack") ? [packStep] : []),
+    ...(needs.has("schemathesis") ? [schemathesisStep] : []),
   ]);
   const results = [];
   for (const name of names) results.push(await runTest(name, args));

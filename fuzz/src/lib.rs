@@ -1,7 +1,7 @@
 //! What the targets call: one function each, which panics if anything does not hold for the bytes.
 //!
-//! The checks themselves stand beside the tests that call them with arbitrary input, in `crates/protocol/tests` and
-//! `crates/server/src/http/checks.rs`.
+//! The checks themselves stand beside the tests that call them with arbitrary input, in `crates/protocol/tests`,
+//! `crates/server/src/http/checks.rs` and `crates/server/src/auth/checks.rs`.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -10,7 +10,7 @@
 mod checks;
 
 pub use herenow_server::fuzzing::{
-    authorization as http_authorization, origin as http_origin, query as http_query,
+    authorization as http_authorization, origin as http_origin, query as http_query, token as jwt,
 };
 
 /// A message of a client in JSON.

@@ -18,12 +18,12 @@ export function columns(head, rows) {
 
 /** The musts as `{head, rows}`. */
 export function mustsTable(musts, nameOf) {
-  const head = ["figure", "ours", "must", "", "best peer", "ours to it"];
+  const head = ["figure", "ours", "must", "", "beside", "ours to it"];
   const rows = musts.map(({ name, unit, ours, must, atLeast, met, peer, ratio }) => [
     name,
-    `${show(ours)} ${unit}`,
-    `${atLeast ? "≥" : "≤"} ${show(must)}`,
-    met ? "met" : "MISSED",
+    ours === undefined ? "not measured" : `${show(ours)} ${unit}`,
+    must === undefined ? "–" : `${atLeast ? "≥" : "≤"} ${show(must)}`,
+    met ? "met" : ours === undefined ? "–" : "MISSED",
     peer ? `${nameOf(peer.server)} ${show(peer.value)}` : "–",
     ratio === undefined ? "–" : `${show(ratio)} ×`,
   ]);
@@ -49,6 +49,7 @@ export function comparison(figures, size, nameOf) {
     name,
     ...servers.map((server) => show(form(figures.figure(server, size, step, field)))),
   ]);
+  rows.push(["other programs had a core, % of the time", ...servers.map((server) => show(figures.disturbed(server, size)))]);
   return { head: [`S = ${size}`, ...servers.map(nameOf)], rows };
 }
 
@@ -85,28 +86,24 @@ export function plots(figures, nameOf) {
   return found;
 }
 
-function growthTable(figures) {
-  const memory = figures.growth("herenow", "memory");
-  const find = (step, connections) => figures.growth("herenow", step).find((result) => result.connections === connections);
-  const rows = memory.map(({ connections, bytes_per_connection }) => {
-    const paced = find("paced", connections);
-    return [
-      connections.toLocaleString("en"),
-      show(kilo(bytes_per_connection)),
-      show(figures.growthOfCpu("herenow").find((stage) => stage.connections === connections)?.value),
-      show(paced?.cpu_seconds_per_million),
-      show(paced?.p50_ms),
-      show(paced?.p99_ms),
-      show(find("idle", connections)?.percent),
-    ];
+function growthTable(figures, nameOf) {
+  const servers = figures.servers().filter((server) => figures.growth(server, "paced").length > 0);
+  const rows = servers.flatMap((server) => {
+    const cpu = figures.growthOfCpu(server);
+    return figures.growth(server, "memory").map(({ connections, bytes_per_connection }) => {
+      const { marginal, gross, idle, p50_ms, p99_ms } = cpu.find((stage) => stage.connections === connections) ?? {};
+      const cells = [kilo(bytes_per_connection), marginal, gross, idle, p50_ms, p99_ms];
+      return [nameOf(server), connections.toLocaleString("en"), ...cells.map(show)];
+    });
   });
-  const head = ["connections", "memory a connection, kB", "CPU s of 1 M deliveries, paced", "the same with keeping connections", "p50, ms", "p99, ms", "idle CPU, %"];
+  const head = ["server", "connections", "memory a connection, kB", "CPU s of 1 M more deliveries", "CPU s of 1 M with all else", "idle CPU of 1,000 connections, ms a second", "p50, ms", "p99, ms"];
   return table(head, rows);
 }
 
 /** docs/benchmarks.md. */
-export function markdown({ made, machine, versions, figures, musts, nameOf, drawn }) {
-  const compared = musts.length > 0 ? mustsTable(musts, nameOf) : undefined;
+export function markdown({ made, commit, machine, versions, figures, musts, nameOf, drawn }) {
+  const compared = mustsTable(musts, nameOf);
+  const failures = figures.failures().map(({ server, kind, failed }) => `- ${nameOf(server)} failed (${kind}): ${failed}`);
   const sections = figures.sizes().map((size) => {
     const { head, rows } = comparison(figures, size, nameOf);
     return table(head, rows);
@@ -115,23 +112,23 @@ export function markdown({ made, machine, versions, figures, musts, nameOf, draw
   const picture = (name, what) => (drawn.includes(name) ? `![${what}](bench/${name})\n\n` : "");
   return `# Benchmarks
 
-One node of herenow, and other servers in the same run. Made by \`npm run bench\` on ${made.slice(0, 10)}, on ${machine.cores}
-cores of ${machine.cpu} with Linux ${machine.kernel}: the server on one core, the clients on another. All figures are in
-[bench/results.json](bench/results.json).
+One node of herenow, and other servers in the same run. Made by \`npm run bench\` on ${made.slice(0, 10)} at commit ${commit},
+on ${machine.cores} cores of ${machine.cpu} with Linux ${machine.kernel}: the server on one core, the clients on
+another. All figures are in [bench/results.json](bench/results.json).
 
 Machines differ, and one machine differs from hour to hour: compare the ratios, not the figures.
 
 ## What must be reached
 
-${compared ? table(compared.head, compared.rows) : "Nothing of it was measured."}
+${table(compared.head, compared.rows)}
 
 ## Beside other servers
 
 ${picture("cost.svg", "CPU seconds of 1 M deliveries against the size of the channels, for each server")}${sections.join("\n\n")}
-
+${failures.length > 0 ? `\n${failures.join("\n")}\n` : ""}
 ## As connections grow
 
-${picture("memory.svg", "Memory of a connection against the number of connections, for each server")}${growth ? growthTable(figures) : "Not measured in this run."}
+${picture("memory.svg", "Memory of a connection against the number of connections, for each server")}${growth ? growthTable(figures, nameOf) : "Not measured in this run."}
 
 ## What the figures mean
 
@@ -140,16 +137,30 @@ ${picture("memory.svg", "Memory of a connection against the number of connection
 - An *update* is one small attribute that a member sets. A *delivery* is another member that has seen this update or a newer
   one of the same user. What a member sees of its own is not counted.
 - *In a burst* all members send updates back to back, as fast as they can; once all is delivered they begin again.
-- *Paced* means 20,000 deliveries a second, at equal intervals, one channel after the other. Latency is the time from the
-  call that sends the update to the call that has read it, in the client.
+- *Paced* means 20,000 deliveries a second, at equal intervals, one channel after the other. Latency is the time from when
+  the update was due to the call that has read it, in the client: what an update waits for a busy client counts, too.
 - CPU is user and system time of the server's processes, from \`/proc\`. It includes what the kernel does on loopback to
   hand the bytes over, which is most of a single \`send\`.
 - While updates are paced the clients look for what has come without ever sleeping. Otherwise the kernel would wake them in
   the midst of the server's writes and on its account, the more often the slower the server is; readers elsewhere cost a
   server nothing.
-- As connections grow, 10,000 deliveries a second are made whatever their number; what keeping the connections costs in
-  that time is measured by itself (idle) and taken off. Pings that go along with a delivery cost less than those of an idle
-  server, so that a little too much is taken off where connections are many; the column beside it has everything.
+- As connections grow, 5,000 and then 15,000 deliveries a second are made, whatever their number. What one more delivery
+  costs is the difference of the two; *with all else* is all the CPU at 15,000, in which keeping the connections has a part
+  that grows with their number: each is asked every 10 s whether it still lives. ws asks nobody anything, and does not
+  notice who has vanished.
+- Where the time of 18,000 idle connections goes (perf, 2026-11-29; 4.6 % of a core for 1,800 pings and answers a second, 26 µs
+  each): 35 % in \`send\`, 11 % in waiting for sockets, 4 % in \`recv\`, 42 % in our own code, whose data of so many
+  connections is in no cache. By arithmetic it falls with the number of pings: with \`--ping-interval 25s\` by 60 %,
+  and people who vanish would be noticed later, too.
+- Where the growth of a delivery comes from (perf, 2026-11-29, 15,000 a second with all else, 6.6 s of 1 M with 1,000
+  connections and 8.1 s with 18,000): 5.0 and 5.9 s of it are the kernel's, most of that \`send\`, 1.6 and 2.2 s our own. It is
+  what no cache holds any more, of the kernel's sockets and of our connections; ws grows more. To send many messages with one
+  call (io_uring) and to keep what a flush needs of all connections side by side would make it less.
+- On a machine where 1 M paced deliveries cost ws more than 14.3 s, ours may cost more than 11 s: the same share, 0.77.
+- After each step the rosters of all connections are compared with what was done: who is a member, and what each has said
+  last. The figures are only there if all are right.
+- *Other programs had a core* says how long server or client could have run but had to wait; above some percent, latencies
+  say more of the machine than of the server.
 - Memory is the resident set of the server's processes after a quiet second, less what it was before the first
   connection.
 - herenow answers each update (\`ok\`) and tells it to its sender, too; the others do neither. Its row is the JSON encoding,

@@ -15,12 +15,13 @@ export const generator = resolve(target, "server", "bench");
 const COMPLAINT_CHARS = 8 * 1024;
 
 /**
- * Runs the load generator's task (`load`, …) against a server that is started for it, and gives all results.
+ * Runs the load generator's task (`load`, …) against a server that is started for it, with `flags` beside its usual
+ * ones, and gives all results.
  *
  * `progress(what, share)` is told how far it is.
  */
-export async function measure(server, task, options, progress) {
-  const running = await start(server);
+export async function measure(server, task, options, progress, flags = []) {
+  const running = await start(server, flags);
   try {
     const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
     const who = ["--target", server.target, "--address", running.address, "--pid", String(running.pid)];
@@ -48,7 +49,8 @@ function generate(args, progress, running) {
     child.once("close", (code) => {
       if (code === 0) return settle(results);
       const output = `${tail(running.log())}\n${complaint.trim()}`;
-      reject(new Failure(`${complaint.trim().split("\n").at(-1) || "the load generator ended early"}`, `The command was: bench ${args.join(" ")}`, output));
+      const failure = new Failure(`${complaint.trim().split("\n").at(-1) || "the load generator ended early"}`, `The command was: bench ${args.join(" ")}`, output);
+      reject(Object.assign(failure, { results }));
     });
   });
 }

@@ -6,7 +6,7 @@ export const CONNECTIONS = 2000;
 /** The size of the channels in which memory and latency are compared. */
 export const COMMON_SIZE = 100;
 
-/** Numbers of connections at which growth is measured: ours, and the peers' (memory only). */
+/** Numbers of connections at which growth is measured: ours and those of ws, and the other peers' (memory only). */
 const GROWTH = [1000, 2000, 4000, 8000, 12_000, 18_000];
 const PEER_GROWTH = [1000, 2000, 4000];
 
@@ -17,23 +17,30 @@ const QUICK = { idle: 1, paced: 3, rate: 6000, burst: 1, "burst-deliveries": 100
 const QUICK_CONNECTIONS = 600;
 /** Longer than a ping interval: connections that are asked whether they live belong to idling. */
 const GROWTH_IDLE = 12;
-/** Deliveries a second while connections grow: few enough that even the fewest channels stay quiet, so that none merge. */
-const GROWTH_RATE = 10_000;
+/**
+ * Deliveries a second while connections grow, at two rates: their difference is what one more costs. Few enough that even
+ * the fewest channels stay quiet, so that none merge.
+ */
+const GROWTH_RATES = [5000, 15_000];
+/** Seconds at each rate: longer than a ping interval, too. */
+const GROWTH_PACED = 12;
 
 /** What else must hold, for ours alone; `parts`: how many times `seconds` each lasts. */
 const SCENARIOS = [
   {
     title: "500 readers of 2,000 stop reading",
     task: "stalled",
-    options: { connections: 2000, size: COMMON_SIZE, seconds: 20, rate: 20_000 },
+    options: { connections: 2000, size: COMMON_SIZE, seconds: 14, rate: 20_000 },
     parts: 3,
+    // Who does not read answers no ping either, and would be closed before anything is measured.
+    flags: ["--metrics", "on", "--ping-interval", "60s"],
   },
   { title: "10,000 clients cut at once", task: "cut", options: { connections: 10_000, size: COMMON_SIZE, seconds: 12 }, parts: 2.5 },
   {
     title: "1,000 changes a second",
     task: "churn",
     options: { connections: 1000, size: 50, seconds: 300, rate: 1000 },
-    parts: 1.1,
+    parts: 1.2,
   },
 ];
 
@@ -62,23 +69,24 @@ export function plan(servers, { sizes, quick, growth, scenarios }) {
     }
   }
   for (const server of growth ? servers : []) {
-    const stages = server.own ? GROWTH : PEER_GROWTH;
     // What a write to one of many costs is the kernel's: ws shows it.
-    const paced = server.own || server.key === "ws" ? 10 : 0;
+    const all = ["herenow", "ws"].includes(server.key);
+    const stages = server.own || all ? GROWTH : PEER_GROWTH;
+    const [paced, idle] = all ? [GROWTH_PACED, GROWTH_IDLE] : [0, 0];
     tasks.push({
       server,
       kind: "growth",
       title: `${server.name}, up to ${stages.at(-1).toLocaleString("en")} connections`,
       size: COMMON_SIZE,
       task: "load",
-      options: { connections: stages.join(","), size: COMMON_SIZE, idle: server.own ? GROWTH_IDLE : 0, paced, rate: GROWTH_RATE, burst: 0 },
-      seconds: stages.length * (3 + paced + (server.own ? GROWTH_IDLE : 0)) + stages.at(-1) / 1000,
+      options: { connections: stages.join(","), size: COMMON_SIZE, idle, paced, rate: GROWTH_RATES.join(","), burst: 0 },
+      seconds: stages.length * (3 + GROWTH_RATES.length * paced + idle) + stages.at(-1) / 1000,
     });
   }
   const ours = servers.find(({ key }) => key === "herenow");
   if (scenarios && ours) {
-    for (const { title, task, options, parts } of SCENARIOS) {
-      tasks.push({ server: ours, kind: task, title, size: options.size, task, options, seconds: 3 + parts * options.seconds });
+    for (const { title, task, options, parts, flags } of SCENARIOS) {
+      tasks.push({ server: ours, flags, kind: task, title, size: options.size, task, options, seconds: 3 + parts * options.seconds });
     }
   }
   return tasks;

@@ -107,8 +107,9 @@ function frame(title, parts) {
 <style>
 svg{background:#fff}text{font:13px system-ui,sans-serif;fill:#333}.title{font-size:15px;font-weight:600}
 .grid{stroke:#e3e3e3}.axis{stroke:#777;fill:none}.line{fill:none;stroke-linejoin:round}
+.name{paint-order:stroke;stroke:#fff;stroke-width:4px}
 ${colours(0)}
-@media (prefers-color-scheme:dark){svg{background:#16181c}text{fill:#d5d5d5}.grid{stroke:#2d3138}.axis{stroke:#8a8f98}
+@media (prefers-color-scheme:dark){svg{background:#16181c}text{fill:#d5d5d5}.grid{stroke:#2d3138}.axis{stroke:#8a8f98}.name{stroke:#16181c}
 ${colours(1)}}
 </style>
 ${parts.join("\n")}

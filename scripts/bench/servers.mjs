@@ -88,10 +88,10 @@ const pause = (ms) => new Promise((settle) => setTimeout(settle, ms));
  * Starts a server on its core, with as many open files as are allowed, and resolves to `{address, pid, stop}` once it
  * listens.
  */
-export async function start(server) {
+export async function start(server, flags = []) {
   const port = await freePort();
   // exec keeps the process: its number is the server's.
-  const args = ["-c", 'ulimit -n "$(ulimit -Hn)"; exec taskset -c "$@"', "sh", SERVER_CORE, ...server.command(port)];
+  const args = ["-c", 'ulimit -n "$(ulimit -Hn)"; exec taskset -c "$@"', "sh", SERVER_CORE, ...server.command(port), ...flags];
   const env = childEnv({ NODE_ENV: "production", ...server.env?.(port) });
   const child = spawn("sh", args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let log = "";

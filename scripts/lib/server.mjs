@@ -6,7 +6,7 @@ import { explain, Failure } from "./failure.mjs";
 import { serverBinary } from "./paths.mjs";
 import { childEnv, tail } from "./run.mjs";
 
-const READY = /^listening on (http:\/\/\S+)/m;
+const READY = /^listening on (https?:\/\/\S+)/m;
 
 /**
  * Starts the server and resolves to `{url, child, stop, exited}` once it is ready.

@@ -1,14 +1,10 @@
 // From a server that is up again to 200 clients who are connected and in agreement, and how they spread.
 
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
-import { once } from "node:events";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 
-import { atEnd } from "../e2e/lib/cleanup.mjs";
 import { channelName, freshUsers, startServer, until } from "../e2e/lib/harness.mjs";
+import { startClients } from "../e2e/lib/many.mjs";
 import { progress, report, TRIES, tries } from "./lib/report.mjs";
 
 const PROCESSES = 2;
@@ -17,22 +13,6 @@ const BOUND_S = 5;
 const WINDOW_MS = 50;
 const DOWN_MS = { least: 200, most: 8_000 };
 const WAIT_MS = 60_000;
-
-const app = createRequire(`${process.env.HERENOW_APP}/package.json`);
-const place = (name) => pathToFileURL(app.resolve(name)).href;
-
-/** A process with `CLIENTS` clients in the channel. Gives `{ask(users), reset()}`; see lib/clients.mjs. */
-async function startClients(server, channel) {
-  const child = fork(new URL("lib/clients.mjs", import.meta.url), { stdio: "inherit" });
-  atEnd(() => child.kill("SIGKILL"));
-  const answer = async (message) => {
-    child.send(message);
-    return (await once(child, "message"))[0];
-  };
-  const wasm = app.resolve("herenow/herenow_bg.wasm");
-  await answer({ begin: { entry: place("herenow"), wasm, endpoint: server.url, channel, count: CLIENTS } });
-  return { ask: (users) => answer({ ask: users }), reset: () => child.send({ reset: true }) };
-}
 
 /** The most of `instants` that are within one window. */
 function most(instants) {
@@ -50,7 +30,7 @@ test("a server that comes back", async () => {
   const server = await startServer();
   const channel = channelName();
   const all = PROCESSES * CLIENTS;
-  const processes = await Promise.all(Array.from({ length: PROCESSES }, () => startClients(server, channel)));
+  const processes = await Promise.all(Array.from({ length: PROCESSES }, () => startClients(server, { channel, count: CLIENTS })));
   const askAll = () => Promise.all(processes.map(({ ask }) => ask(all)));
   const agree = async () => (await askAll()).every((answer) => answer.agree === CLIENTS);
   await until(agree, { what: "all in agreement at the beginning", timeoutMs: WAIT_MS });

@@ -4,7 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::crowd::Peer;
+use crate::connection::Phase;
+use crate::crowd::{ABSENT, Peer};
 use crate::engine::Engine;
 use crate::error::BenchError;
 use crate::process::{Tree, own_processor_time, own_waiting_time};
@@ -114,27 +115,38 @@ impl Bench {
         }
     }
 
-    /// Connections whose roster differs from that of the first one in their channel.
-    pub(crate) fn disagreeing(&self) -> usize {
-        let connections = &self.engine.connections;
-        let mut first: Vec<Option<&[u32]>> = vec![None; self.engine.channels.len()];
-        connections
-            .iter()
-            .filter(|connection| {
-                let peer = &connection.peer;
-                *first[peer.channel as usize].get_or_insert(peer.seen()) != peer.seen()
-            })
-            .count()
+    /// Where rosters differ from what was done: a member that is gone but shown, one that is there but not shown, one
+    /// whose newest update was not seen; each counts once for each connection that is open and reads.
+    pub(crate) fn wrong(&self) -> usize {
+        let truth = self.truth();
+        let connections = self.engine.connections.iter();
+        let read = connections.filter(|connection| connection.phase == Phase::Open && !connection.deaf);
+        read.map(|connection| off(&connection.peer, &truth[connection.peer.channel as usize])).sum()
     }
 
-    /// Members that connections see beyond those that are there, or do not see though they are.
-    pub(crate) fn ghosts(&self) -> u64 {
-        let mut present = vec![0_u32; self.engine.channels.len()];
+    /// By channel and slot: the newest update of each member.
+    fn truth(&self) -> Vec<Vec<u32>> {
+        let mut truth: Vec<Vec<u32>> = vec![Vec::new(); self.engine.channels.len()];
         for connection in &self.engine.connections {
-            present[connection.peer.channel as usize] += u32::from(!connection.peer.progress.absent);
+            let peer = &connection.peer;
+            let Some(slot) = peer.slot().filter(|_| !peer.progress.absent) else { continue };
+            let members = &mut truth[peer.channel as usize];
+            if members.len() <= slot as usize {
+                members.resize(slot as usize + 1, ABSENT);
+            }
+            members[slot as usize] = self.engine.channels[peer.channel as usize].updates(slot);
         }
-        let off = |peer: &Peer| u64::from(peer.known().abs_diff(present[peer.channel as usize]));
-        self.engine.connections.iter().map(|connection| off(&connection.peer)).sum()
+        truth
+    }
+
+    /// Fails if a roster differs from what was done.
+    pub(crate) fn agree(&self, when: &str) -> Result<(), BenchError> {
+        match self.wrong() {
+            wrong if wrong > 0 && self.engine.exact() => {
+                Err(BenchError::Wrong(format!("{when}: {wrong} entries of rosters are wrong")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Serves the connections for that long.
@@ -162,4 +174,12 @@ impl Bench {
             self.engine.turn(None)?;
         }
     }
+}
+
+/// Entries of what a connection knows that are not as they should be.
+fn off(peer: &Peer, truth: &[u32]) -> usize {
+    let entry = |entries: &[u32], slot: usize| entries.get(slot).copied().unwrap_or(ABSENT);
+    (0..truth.len().max(peer.seen().len()))
+        .filter(|slot| entry(peer.seen(), *slot) != entry(truth, *slot))
+        .count()
 }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::crowd::Peer;
 
@@ -14,10 +14,6 @@ use crate::crowd::Peer;
 const PER_SOURCE: u32 = 8_000;
 /// A buffer with more room than this is given back when it is empty.
 const KEPT_BYTES: usize = 1024;
-
-/// The receive buffer of one that does not read.
-const SMALL_BUFFER_BYTES: usize = 4096;
-
 /// How far a socket is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -38,12 +34,22 @@ pub(crate) struct Connection {
     pub(crate) out: Vec<u8>,
     /// It does not read, on purpose.
     pub(crate) deaf: bool,
+    /// Its last attempt to connect has succeeded.
+    pub(crate) opened: bool,
     pub(crate) peer: Peer,
 }
 
 impl Connection {
     pub(crate) fn new(peer: Peer) -> Self {
-        Self { stream: None, phase: Phase::Closed, inbound: Vec::new(), out: Vec::new(), deaf: false, peer }
+        Self {
+            stream: None,
+            phase: Phase::Closed,
+            inbound: Vec::new(),
+            out: Vec::new(),
+            deaf: false,
+            opened: false,
+            peer,
+        }
     }
 
     /// Begins to connect. The socket is closed without waiting, so that its port is free again at once.
@@ -63,16 +69,8 @@ impl Connection {
         }
         self.stream = Some(TcpStream::from_std(socket.into()));
         self.phase = Phase::Connecting;
+        self.opened = false;
         Ok(())
-    }
-
-    /// Reads no more, and leaves the network little room.
-    pub(crate) fn deafen(&mut self) -> io::Result<()> {
-        self.deaf = true;
-        match &self.stream {
-            Some(stream) => SockRef::from(stream).set_recv_buffer_size(SMALL_BUFFER_BYTES),
-            None => Ok(()),
-        }
     }
 
     /// Closes the socket.

@@ -10,6 +10,8 @@ use crate::targets::herenow::Summary;
 
 /// In place of the number of a member's update: nobody is there.
 pub(crate) const ABSENT: u32 = u32::MAX;
+/// The same, and it is told as a timeout.
+pub(crate) const TIMED_OUT: u32 = u32::MAX - 1;
 /// The slot of a connection whose user is not known yet.
 const NO_SLOT: u32 = u32::MAX;
 /// Encoded frames that a channel remembers, since many connections get the same.
@@ -129,11 +131,6 @@ impl Peer {
         &self.seen
     }
 
-    /// How many members it knows.
-    pub(crate) fn known(&self) -> u32 {
-        self.known
-    }
-
     /// How many members its channel should have.
     pub(crate) fn expected(&self) -> u32 {
         self.expected
@@ -152,7 +149,10 @@ pub(crate) struct Tally {
     /// Joins of a user whom the connection had not known, and departures of one whom it had.
     pub(crate) joins: u64,
     pub(crate) departures: u64,
-    /// Diffs that did not follow what the connection had seen, or told a departure of nobody.
+    /// Departures that were told as timeouts.
+    pub(crate) timeouts: u64,
+    /// Diffs that did not follow what the connection had seen, told a departure of nobody, or an update older than one
+    /// before.
     pub(crate) gaps: u64,
     /// Refusals, and the last one.
     pub(crate) errors: u64,
@@ -201,6 +201,9 @@ impl Told<'_> {
 
     /// The same as [`Self::member`] and, with [`ABSENT`], [`Self::gone`], by slot.
     pub(crate) fn apply(&mut self, slot: u32, update: u32) {
+        let timed_out = update == TIMED_OUT;
+        self.tally.timeouts += u64::from(timed_out);
+        let update = if timed_out { ABSENT } else { update };
         let peer = &mut *self.peer;
         let at = slot as usize;
         if peer.seen.len() <= at {
@@ -217,18 +220,17 @@ impl Told<'_> {
                 peer.known -= 1;
                 self.tally.departures += 1;
             }
-            (before, update) if update > before => {
-                if slot != peer.slot {
-                    let sent = &self.channel.sent[at];
-                    let new = sent.get(before as usize..update as usize).unwrap_or_default();
-                    self.tally.deliveries += new.len() as u64;
-                    for sent in new {
-                        self.tally.latency.record(self.now.saturating_sub(*sent));
-                    }
+            (before, update) if update > before && slot != peer.slot => {
+                let sent = &self.channel.sent[at];
+                let new = sent.get(before as usize..update as usize).unwrap_or_default();
+                self.tally.deliveries += new.len() as u64;
+                for sent in new {
+                    self.tally.latency.record(self.now.saturating_sub(*sent));
                 }
             }
-            // An older one, of a peer that does not keep the order: it was counted with the newer one.
-            (before, _) => peer.seen[at] = before,
+            // Who has come back begins without attributes.
+            (before, update) if update != 0 && update < before => self.tally.gaps += 1,
+            _ => {}
         }
     }
 

@@ -15,7 +15,7 @@ use rustix::time::{
 use crate::connection::{Connection, Phase, trim};
 use crate::crowd::{Channel, Peer, Tally, Told};
 use crate::frames::{self, Kind};
-use crate::targets::Target;
+use crate::targets::{Target, Weight};
 
 const ALARM: Token = Token(usize::MAX);
 /// What one read takes at most.
@@ -84,6 +84,11 @@ impl Engine {
         }
     }
 
+    /// Where the server listens.
+    pub(crate) fn server(&self) -> SocketAddr {
+        self.server
+    }
+
     /// Nanoseconds since the start.
     pub(crate) fn now(&self) -> u64 {
         self.started.elapsed().as_nanos() as u64
@@ -112,13 +117,27 @@ impl Engine {
 
     /// Sends the next update of one.
     pub(crate) fn update(&mut self, index: usize) {
-        let now = self.now();
+        self.send_update(index, Instant::now(), Weight::Light);
+    }
+
+    /// Sends the next update of one, which was due at that time: what it has waited for us counts as latency.
+    pub(crate) fn update_due(&mut self, index: usize, due: Instant) {
+        self.send_update(index, due, Weight::Light);
+    }
+
+    /// Sends an update of one that says as much as it may.
+    pub(crate) fn heavy_update(&mut self, index: usize) {
+        self.send_update(index, Instant::now(), Weight::Heavy);
+    }
+
+    fn send_update(&mut self, index: usize, due: Instant, weight: Weight) {
+        let due = due.saturating_duration_since(self.started).as_nanos() as u64;
         let connection = &mut self.connections[index];
         let Some(slot) = connection.peer.slot() else { return };
         let channel = &mut self.channels[connection.peer.channel as usize];
-        let number = channel.note_sent(slot, now);
+        let number = channel.note_sent(slot, due);
         self.tally.due += u64::from(connection.peer.expected() - 1);
-        self.target.update(&mut connection.peer, &channel.name, number, &mut connection.out);
+        self.target.update(&mut connection.peer, &channel.name, number, weight, &mut connection.out);
         self.flush(index);
     }
 
@@ -136,15 +155,28 @@ impl Engine {
                 && let Some(slot) = connection.peer.slot()
             {
                 let number = channel.updates(slot);
-                self.target.update(&mut connection.peer, &channel.name, number, &mut connection.out);
+                let out = &mut connection.out;
+                self.target.update(&mut connection.peer, &channel.name, number, Weight::Light, out);
                 self.flush(index);
             }
         }
     }
 
     /// Lets one read no more.
-    pub(crate) fn deafen(&mut self, index: usize) -> io::Result<()> {
-        self.connections[index].deafen()
+    pub(crate) fn deafen(&mut self, index: usize) {
+        self.connections[index].deaf = true;
+    }
+
+    /// Lets one read again.
+    pub(crate) fn hear(&mut self, index: usize) {
+        self.connections[index].deaf = false;
+        // What has come was told to the poll before.
+        self.readable(index);
+    }
+
+    /// Whether rosters are held to what was done.
+    pub(crate) fn exact(&self) -> bool {
+        self.target.exact()
     }
 
     /// Whether one is connected.
@@ -152,7 +184,7 @@ impl Engine {
         self.connections[index].phase == Phase::Open
     }
 
-    /// Lets one be a member of its channel.
+    /// Lets one be a member of its channel, with its next update.
     pub(crate) fn join(&mut self, index: usize) {
         self.be(index, false);
     }
@@ -162,12 +194,25 @@ impl Engine {
         self.be(index, true);
     }
 
+    /// One that is closed for good is a member no more, once its grace is over.
+    pub(crate) fn join_no_more(&mut self, index: usize) {
+        self.connections[index].peer.progress.absent = true;
+    }
+
     fn be(&mut self, index: usize, absent: bool) {
+        let now = self.now();
         let connection = &mut self.connections[index];
         let was = mem::replace(&mut connection.peer.progress.absent, absent);
-        if was != absent && connection.phase == Phase::Open {
-            let channel = &self.channels[connection.peer.channel as usize];
-            self.target.membership(&mut connection.peer, &channel.name, &mut connection.out);
+        if was == absent {
+            return;
+        }
+        let channel = &mut self.channels[connection.peer.channel as usize];
+        let number = match connection.peer.slot() {
+            Some(slot) if !absent => channel.note_sent(slot, now),
+            _ => 0,
+        };
+        if connection.phase == Phase::Open {
+            self.target.membership(&mut connection.peer, &channel.name, number, &mut connection.out);
             self.flush(index);
         }
     }
@@ -314,6 +359,7 @@ impl Engine {
             }
             used = end + 4;
             self.connections[index].phase = Phase::Open;
+            self.connections[index].opened = true;
             self.opening -= 1;
             self.tell(index, |target, told| target.open(told));
         }

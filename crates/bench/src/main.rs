@@ -9,6 +9,7 @@ mod error;
 mod frames;
 mod histogram;
 mod limits;
+mod metrics;
 mod options;
 mod process;
 mod report;
@@ -92,8 +93,9 @@ fn load(task: &Load) -> Result<(), BenchError> {
         }
         if task.paced > 0.0 {
             let time = Duration::from_secs_f64(task.paced);
-            let paced = Paced { rate: task.rate, time, arrivals: task.arrivals };
-            report::result(&steps::paced(&mut bench, paced)?);
+            for rate in task.rate.iter().copied() {
+                report::result(&steps::paced(&mut bench, Paced { rate, time, arrivals: task.arrivals })?);
+            }
         }
         if task.burst > 0.0 {
             let time = Duration::from_secs_f64(task.burst);

@@ -57,9 +57,9 @@ pub(crate) struct Load {
     /// Seconds of steady updates; 0 leaves them out.
     #[arg(long, default_value_t = 20.0)]
     pub(crate) paced: f64,
-    /// Deliveries a second of steady updates.
-    #[arg(long, default_value_t = 20_000.0)]
-    pub(crate) rate: f64,
+    /// Deliveries a second of steady updates; several, separated by commas, are measured one after the other.
+    #[arg(long, value_delimiter = ',', default_value = "20000")]
+    pub(crate) rate: Vec<f64>,
     /// When they are sent.
     #[arg(long, value_enum, default_value_t = Arrivals::Even)]
     pub(crate) arrivals: Arrivals,

@@ -4,7 +4,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use herenow_protocol::{Attributes, ClientFrame, Decoded, Encoding, Hello, SessionSecret};
-use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry};
+use herenow_registry::{Access, Config, ConnectionId, Identity, Millis, Output, Registry};
 
 const CHANNEL: &str = "lobby";
 const START: Millis = Millis(1_000_000);
@@ -34,7 +34,13 @@ fn channel_of(members: u64) -> Registry {
             joined: vec![CHANNEL.into()],
         };
         let user = format!("guest-{member:032}");
-        let identity = Identity { application: "app".into(), user, expires_at: None };
+        let identity = Identity {
+            application: "app".into(),
+            user,
+            expires_at: None,
+            access: Access::default(),
+            key: None,
+        };
         registry.handle_hello(START, connection, Encoding::Postcard, hello, identity);
         let observe = ClientFrame::Observe { id: 1, channel: CHANNEL.into(), from: None };
         registry.handle_frames(START, connection, vec![Decoded::Frame(observe)]);

@@ -1,6 +1,8 @@
 //! What the driver gives: time, names of connections, the configuration, verified identities.
 
-use herenow_protocol::Limits;
+use herenow_protocol::{Limits, Refusal};
+
+use crate::Access;
 
 /// Milliseconds of a monotonic clock that the driver chooses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +23,10 @@ impl Millis {
 /// Names one socket. The driver chooses it and never uses one twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
+
+/// Names one key that verifies tokens. The driver chooses it, and uses none twice for different keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct KeyId(pub u64);
 
 /// How a registry behaves. The defaults are those of the server's flags.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +93,21 @@ impl Default for Sizes {
     }
 }
 
+/// Why a fresh token does not take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenRefusal {
+    /// What is wrong.
+    pub refusal: Refusal,
+    /// In how many milliseconds the next one is verified, where they come too fast.
+    pub retry_in_ms: Option<u64>,
+}
+
+impl From<Refusal> for TokenRefusal {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, retry_in_ms: None }
+    }
+}
+
 /// Who a verified token names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
@@ -96,4 +117,10 @@ pub struct Identity {
     pub user: String,
     /// When the token ends; `None` for one that does not, as a guest's.
     pub expires_at: Option<Millis>,
+    /// What the token allows.
+    pub access: Access,
+    /// What has verified the token, if that may be withdrawn: see [`Registry::handle_withdrawn_keys`].
+    ///
+    /// [`Registry::handle_withdrawn_keys`]: crate::Registry::handle_withdrawn_keys
+    pub key: Option<KeyId>,
 }

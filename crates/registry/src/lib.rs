@@ -19,10 +19,12 @@ macro_rules! broken {
     }};
 }
 
+mod access;
 #[cfg(feature = "breaks")]
 pub mod breaks;
 mod changes;
 mod config;
+mod counters;
 mod fanout;
 mod names;
 mod outbox;
@@ -33,7 +35,11 @@ mod registry;
 mod sessions;
 pub mod store;
 mod timers;
+mod trace;
 
-pub use config::{Config, ConnectionId, Identity, Millis, Sizes};
+pub use access::{Access, Capability};
+pub use config::{Config, ConnectionId, Identity, KeyId, Millis, Sizes, TokenRefusal};
+pub use counters::{Counters, Gauges};
 pub use output::{Output, UsersPage};
-pub use registry::Registry;
+pub use registry::{ChannelInfo, Registry, SessionInfo};
+pub use sessions::Bucket;

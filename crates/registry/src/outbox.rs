@@ -6,7 +6,7 @@ use bytes::Bytes;
 use herenow_protocol::{CloseCode, Encoding, MAX_OUTBOX_BYTES, ServerFrame, codec};
 use rustc_hash::FxHashMap;
 
-use crate::{ConnectionId, Millis, Output};
+use crate::{ConnectionId, Counters, Millis, Output};
 
 /// The next piece of a snapshot or of catching up, of about 32 KiB, is cut when less than this waits: about 64 KiB wait
 /// for one connection.
@@ -33,6 +33,8 @@ pub(crate) struct Outboxes {
     output: VecDeque<Output>,
     /// Connections over [`MAX_COUNTED_BYTES`], each once.
     overfull: Vec<ConnectionId>,
+    /// Here since everything that is counted is told, or is not.
+    pub(crate) counters: Counters,
 }
 
 #[derive(Debug)]
@@ -116,6 +118,15 @@ impl Outboxes {
     /// Queues an answer.
     pub(crate) fn send(&mut self, connection: ConnectionId, frame: &ServerFrame) {
         let Some(outbox) = self.boxes.get_mut(&connection) else { return };
+        match frame {
+            ServerFrame::Error { code, .. } => self.counters.refusal(*code),
+            ServerFrame::Welcome(welcome) => {
+                for refused in &welcome.refused {
+                    self.counters.refusal(refused.code);
+                }
+            }
+            _ => {}
+        }
         let frame = encode(frame, outbox.encoding);
         if outbox.counted_bytes + frame.len() > MAX_COUNTED_BYTES {
             if !outbox.overfull {
@@ -124,7 +135,7 @@ impl Outboxes {
             }
             return;
         }
-        outbox.queue(self.now, connection, Kind::Counted, frame, &mut self.output);
+        outbox.queue(self.now, connection, Kind::Counted, frame, &mut self.output, &mut self.counters);
     }
 
     /// Queues a shared diff. False if the connection is behind: it must be caught up later.
@@ -132,9 +143,17 @@ impl Outboxes {
         let Some(outbox) = self.boxes.get_mut(&connection) else { return true };
         if outbox.counted_bytes + frame.len() > MAX_OUTBOX_BYTES {
             outbox.over = outbox.counted_bytes > DRAINED_BYTES;
+            self.counters.overflows += 1;
             return false;
         }
-        outbox.queue(self.now, connection, Kind::Counted, frame.clone(), &mut self.output);
+        outbox.queue(
+            self.now,
+            connection,
+            Kind::Counted,
+            frame.clone(),
+            &mut self.output,
+            &mut self.counters,
+        );
         true
     }
 
@@ -146,7 +165,7 @@ impl Outboxes {
     /// Queues a piece of a snapshot or of catching up.
     pub(crate) fn send_bulk(&mut self, connection: ConnectionId, frame: Bytes) {
         let Some(outbox) = self.boxes.get_mut(&connection) else { return };
-        outbox.queue(self.now, connection, Kind::Bulk, frame, &mut self.output);
+        outbox.queue(self.now, connection, Kind::Bulk, frame, &mut self.output, &mut self.counters);
     }
 
     /// So many bytes have left.
@@ -202,7 +221,10 @@ impl Outbox {
         kind: Kind,
         frame: Bytes,
         output: &mut VecDeque<Output>,
+        counters: &mut Counters,
     ) {
+        counters.frames += 1;
+        counters.frame_bytes += frame.len() as u64;
         if self.ping_from.take_if(|at| *at <= now).is_some() {
             output.push_back(Output::Ping { connection });
         }

@@ -50,6 +50,12 @@ impl Timers {
         self.order.insert((at, timer));
     }
 
+    /// The same, unless it has an earlier deadline.
+    pub(crate) fn set_no_later(&mut self, timer: Timer, at: Millis) {
+        let earlier = self.at.get(&timer).copied();
+        self.set(timer, earlier.map_or(at, |earlier| earlier.min(at)));
+    }
+
     pub(crate) fn clear(&mut self, timer: Timer) {
         if let Some(at) = self.at.remove(&timer) {
             self.order.remove(&(at, timer));

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use herenow_protocol::codec::Decoded;
-use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId, Hello, Refusal};
-use herenow_registry::{ConnectionId, Identity, Millis, Output, Registry};
+use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId, Hello};
+use herenow_registry::store::{Answer, Request};
+use herenow_registry::{ConnectionId, Identity, KeyId, Millis, Output, Registry, TokenRefusal};
 use rustc_hash::FxHashMap;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
@@ -16,7 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
+use crate::metrics::Metrics;
 use crate::outbox::{Closing, Outbox};
+use crate::store::driver::Driver;
+use crate::store::redis::RedisStore;
 use crate::written::Written;
 
 /// Commands that may wait for the actor. A connection whose command finds no room waits, and reads no more from its
@@ -46,15 +50,35 @@ pub(crate) enum Command {
     Token {
         connection: ConnectionId,
         id: FrameId,
-        outcome: Result<Identity, Refusal>,
+        outcome: Result<Identity, TokenRefusal>,
     },
     Heard {
         connection: ConnectionId,
+    },
+    /// See [`Registry::handle_empty`].
+    Empty {
+        connection: ConnectionId,
+        count: u32,
     },
     Gone {
         connection: ConnectionId,
     },
     Read(ReadFn),
+    /// See [`Registry::kick`]; the number of sessions is answered.
+    Kick {
+        application: String,
+        user: String,
+        channel: Option<String>,
+        answer: oneshot::Sender<usize>,
+    },
+    /// See [`Registry::handle_withdrawn_keys`].
+    Withdraw(Vec<KeyId>),
+    /// The store has answered.
+    Answered(Answer),
+    /// The store has not answered.
+    Unanswered(Request),
+    /// Memory is short, or no longer.
+    ShortOfMemory(bool),
     /// Tell everybody to come back elsewhere within so many milliseconds.
     Shutdown {
         over_ms: u64,
@@ -74,6 +98,8 @@ pub(crate) struct Stopped;
 pub(crate) struct Actor {
     commands: mpsc::Sender<Command>,
     written: Arc<Written>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
 }
 
 /// Milliseconds since the server's start.
@@ -93,15 +119,19 @@ impl Clock {
 }
 
 impl Actor {
-    /// Starts the task; the registry's clock stands at 0.
-    pub(crate) fn start(registry: Registry) -> (Self, JoinHandle<()>) {
+    /// Starts the task; the registry's clock stands at 0. `store`: what the registry shares, if it does.
+    pub(crate) fn start(registry: Registry, store: Option<Arc<RedisStore>>) -> (Self, JoinHandle<()>) {
         let (commands, inbox) = mpsc::channel(QUEUE);
         let clock = Clock { start: Instant::now() };
         let written = Arc::new(Written::default());
+        let metrics = Arc::new(Metrics::new());
+        let driver = store.map(|store| Driver::new(store, commands.downgrade(), Arc::clone(&metrics)));
         let turns = Turns {
             registry,
+            driver,
             clock,
             written: Arc::clone(&written),
+            metrics: Arc::clone(&metrics),
             boxes: FxHashMap::default(),
             touched: Vec::new(),
             left: Vec::new(),
@@ -109,7 +139,17 @@ impl Actor {
             draining: false,
         };
         let task = tokio::spawn(turns.run(inbox));
-        (Self { commands, written }, task)
+        (Self { commands, written, clock, metrics }, task)
+    }
+
+    /// What the server counts; the actor has its part in it.
+    pub(crate) const fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The registry's time.
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
     }
 
     /// Hands over a command, waiting for room.
@@ -146,8 +186,11 @@ impl Actor {
 
 struct Turns {
     registry: Registry,
+    /// For a registry that shares a store.
+    driver: Option<Driver>,
     clock: Clock,
     written: Arc<Written>,
+    metrics: Arc<Metrics>,
     /// One for each open connection; admission and the limit of open files bound them.
     boxes: FxHashMap<ConnectionId, Slot>,
     /// Those whose outbox got something.
@@ -182,10 +225,12 @@ impl Turns {
                 }
                 () = wait_until(due) => {}
             }
+            let began = Instant::now();
             self.written.take(&mut written);
             written_due = None;
             let now = self.clock.now();
             for (connection, bytes) in written.drain(..).chain(self.left.drain(..)) {
+                self.metrics.flushed(bytes);
                 self.registry.handle_written(now, connection, bytes);
             }
             for command in commands.drain(..) {
@@ -196,6 +241,7 @@ impl Turns {
             }
             self.drain(now);
             self.deliver();
+            self.metrics.turned(began.elapsed());
         }
     }
 
@@ -214,11 +260,20 @@ impl Turns {
                 self.registry.handle_token(now, connection, id, outcome);
             }
             Command::Heard { connection } => self.registry.handle_heard(now, connection),
+            Command::Empty { connection, count } => self.registry.handle_empty(now, connection, count),
             Command::Gone { connection } => {
                 self.boxes.remove(&connection);
                 self.registry.handle_disconnect(now, connection);
             }
             Command::Read(look) => look(&self.registry, now),
+            Command::Kick { application, user, channel, answer } => {
+                // The asker may have gone away: then nobody misses the answer.
+                let _ = answer.send(self.registry.kick(now, &application, &user, channel.as_deref()));
+            }
+            Command::Withdraw(keys) => self.registry.handle_withdrawn_keys(now, &keys),
+            Command::Answered(answer) => self.registry.handle_store(now, answer),
+            Command::Unanswered(request) => self.registry.handle_store_failure(now, &request),
+            Command::ShortOfMemory(is_short) => self.registry.set_short_of_memory(is_short),
             Command::Shutdown { over_ms } => {
                 self.draining = true;
                 self.registry.handle_shutdown(now, over_ms);
@@ -242,8 +297,12 @@ impl Turns {
                         outbox.add(frame);
                     }
                 }
-                // Only a registry that shares a store asks one.
-                Output::Ask(_) => {}
+                Output::Ask(request) => {
+                    // Only a registry that shares a store asks one.
+                    if let Some(driver) = &self.driver {
+                        driver.ask(request);
+                    }
+                }
                 Output::Ping { connection } => {
                     if let Some(outbox) = self.touch(connection) {
                         outbox.add_ping();

@@ -44,6 +44,11 @@ impl Admission {
         Self { max, max_per_address, open: Mutex::default() }
     }
 
+    /// How many there are.
+    pub(crate) fn open(&self) -> usize {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).count
+    }
+
     /// Admits a socket from `address`.
     pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Result<Admitted, Full> {
         let address = network(address);
@@ -74,7 +79,8 @@ impl Drop for Admitted {
     }
 }
 
-fn network(address: IpAddr) -> IpAddr {
+/// What counts as one address: for IPv6 the network.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => {

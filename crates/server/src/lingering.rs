@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
@@ -18,25 +17,30 @@ const LINGER: Duration = Duration::from_secs(1);
 /// How much it reads then.
 const MAX_DISCARDED_BYTES: u64 = 1024 * 1024;
 
+/// What can linger.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct LingeringStream {
-    stream: Option<TcpStream>,
+pub(crate) struct LingeringStream<S: Stream> {
+    stream: Option<S>,
     /// The other side has ended, or the stream failed: nobody to linger for.
     over: bool,
 }
 
-impl LingeringStream {
-    pub(crate) fn new(stream: TcpStream) -> Self {
+impl<S: Stream> LingeringStream<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream: Some(stream), over: false }
     }
 
     /// The stream; from now on it is the caller's to linger.
-    pub(crate) fn into_inner(mut self) -> Option<TcpStream> {
+    pub(crate) fn into_inner(mut self) -> Option<S> {
         self.stream.take()
     }
 
-    fn inner<'a>(self: &'a mut Pin<&mut Self>) -> io::Result<Pin<&'a mut TcpStream>> {
+    fn inner<'a>(self: &'a mut Pin<&mut Self>) -> io::Result<Pin<&'a mut S>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
@@ -46,7 +50,7 @@ impl LingeringStream {
     }
 }
 
-impl AsyncRead for LingeringStream {
+impl<S: Stream> AsyncRead for LingeringStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -59,7 +63,7 @@ impl AsyncRead for LingeringStream {
     }
 }
 
-impl AsyncWrite for LingeringStream {
+impl<S: Stream> AsyncWrite for LingeringStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -91,7 +95,7 @@ impl AsyncWrite for LingeringStream {
     }
 }
 
-impl Drop for LingeringStream {
+impl<S: Stream> Drop for LingeringStream<S> {
     fn drop(&mut self) {
         if self.over {
             return;
@@ -102,7 +106,7 @@ impl Drop for LingeringStream {
     }
 }
 
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: impl Stream) {
     if stream.shutdown().await.is_ok() {
         discard(stream).await;
     }

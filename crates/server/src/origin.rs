@@ -90,6 +90,11 @@ impl Authority {
         Self { port: self.port.filter(|port| Some(*port) != default), ..self }
     }
 
+    fn is_address(&self) -> bool {
+        // What is in brackets was parsed as an address.
+        self.host.starts_with('[') || self.host.parse::<Ipv4Addr>().is_ok()
+    }
+
     fn is_loopback(&self) -> bool {
         if self.host == "localhost" || self.host.ends_with(".localhost") {
             return true;
@@ -103,48 +108,69 @@ impl Authority {
 }
 
 /// The rules of one server.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct OriginRules {
-    /// The server is in open mode and only reachable from its own machine.
-    loopback_only: bool,
+    /// Everybody may enter: whoever can make a browser ask is answered.
+    open: bool,
+    /// The server is only reachable from its own machine.
+    loopback: bool,
     public: Option<Origin>,
     allowed: Vec<Origin>,
 }
 
 impl OriginRules {
-    pub(crate) fn new(loopback_only: bool, public: Option<Origin>, allowed: Vec<Origin>) -> Self {
-        Self { loopback_only, public, allowed }
+    pub(crate) fn new(open: bool, loopback: bool, public: Option<Origin>, allowed: Vec<Origin>) -> Self {
+        Self { open, loopback, public, allowed }
+    }
+
+    /// The same on another address of the server.
+    pub(crate) fn on(&self, loopback: bool) -> Self {
+        Self { loopback, ..self.clone() }
     }
 
     /// Whether a request with these headers may be answered. `origin`: `None` where there is no such header (no
     /// browser, or a page of this server itself).
     ///
     /// On a loopback address the Host must be loopback too (or that of the public URL, behind a proxy on the same
-    /// machine): a page whose name was made to resolve to this machine is no friend of it.
+    /// machine): a page whose name was made to resolve to this machine is no friend of it. Elsewhere the server knows its
+    /// names only where it has a public URL. An address can be no such page's name. With tokens such a page has none.
     pub(crate) fn allow(&self, origin: Option<&str>, host: Option<&str>) -> bool {
+        let named = host.is_some();
         let host = host.and_then(Authority::parse);
         let local = host.as_ref().is_some_and(Authority::is_loopback);
-        if self.loopback_only && !local && !self.is_public(host.as_ref()) {
+        let loopback_only = self.open && self.loopback;
+        if loopback_only && !local && !self.is_public(host.as_ref()) {
             return false;
         }
-        let Some(origin) = origin else { return true };
+        let Some(origin) = origin else {
+            let address = host.as_ref().is_some_and(Authority::is_address);
+            let known = !named || local || address || self.is_public(host.as_ref());
+            return known || !self.open || self.public.is_none();
+        };
         let Ok(origin) = origin.parse::<Origin>() else { return false };
         if self.allowed.contains(&origin) {
             return true;
         }
-        if self.loopback_only && local && origin.authority.is_loopback() {
+        if loopback_only && local && origin.authority.is_loopback() {
             return true;
         }
         match &self.public {
             Some(public) => *public == origin,
             None => {
-                !self.loopback_only
+                !loopback_only
                     && host.is_some_and(|host| {
                         host.without_default_port(&origin.scheme) == origin.authority
                             && matches!(origin.scheme.as_str(), "http" | "https")
                     })
             }
         }
+    }
+
+    /// Whether a request for what has no origin rules of its own, as `/metrics`, may be answered: on loopback only by a
+    /// known Host.
+    pub(crate) fn allow_host(&self, host: Option<&str>) -> bool {
+        let host = host.and_then(Authority::parse);
+        !self.loopback || host.as_ref().is_some_and(Authority::is_loopback) || self.is_public(host.as_ref())
     }
 
     fn is_public(&self, host: Option<&Authority>) -> bool {
@@ -187,7 +213,7 @@ mod tests {
 
     #[test]
     fn on_loopback_any_loopback_origin_may_come_but_only_by_a_loopback_host() {
-        let rules = OriginRules::new(true, None, vec![origin("https://app.example.com")]);
+        let rules = OriginRules::new(true, true, None, vec![origin("https://app.example.com")]);
         let host = Some("127.0.0.1:8787");
         for good in
             ["http://localhost:5173", "http://127.0.0.1:8787", "http://[::1]", "https://app.example.com"]
@@ -207,7 +233,7 @@ mod tests {
 
     #[test]
     fn behind_a_proxy_on_the_same_machine_the_public_host_counts_too() {
-        let rules = OriginRules::new(true, Some(origin("https://here.example")), vec![]);
+        let rules = OriginRules::new(true, true, Some(origin("https://here.example")), vec![]);
         assert!(rules.allow(Some("https://here.example"), Some("here.example")));
         assert!(!rules.allow(Some("http://localhost:3000"), Some("here.example")));
         assert!(!rules.allow(Some("https://other.example"), Some("here.example")));
@@ -215,7 +241,7 @@ mod tests {
 
     #[test]
     fn elsewhere_the_own_origin_may_come() {
-        let by_host = OriginRules::new(false, None, vec![]);
+        let by_host = OriginRules::new(true, false, None, vec![]);
         assert!(by_host.allow(Some("https://here.example"), Some("here.example")));
         assert!(by_host.allow(Some("https://here.example"), Some("here.example:443")));
         assert!(by_host.allow(Some("http://here.example:8080"), Some("HERE.example:8080")));
@@ -223,8 +249,48 @@ mod tests {
         assert!(!by_host.allow(Some("http://localhost:3000"), Some("here.example")));
         assert!(by_host.allow(None, Some("anything")), "no browser");
 
-        let public = OriginRules::new(false, Some(origin("https://here.example")), vec![]);
+        let public = OriginRules::new(true, false, Some(origin("https://here.example")), vec![]);
         assert!(public.allow(Some("https://here.example"), Some("10.0.0.7:8787")));
         assert!(!public.allow(Some("http://10.0.0.7:8787"), Some("10.0.0.7:8787")));
+    }
+
+    #[test]
+    fn where_the_own_name_is_known_a_rebound_one_is_refused() {
+        let public = || Some(origin("https://here.example"));
+        let open = OriginRules::new(true, false, public(), vec![]);
+        for known in [
+            "here.example",
+            "here.example:443",
+            "localhost:8787",
+            "127.0.0.1",
+            "10.0.0.7:8787",
+            "[fd00::7]:8787",
+        ] {
+            assert!(open.allow(None, Some(known)), "{known}");
+        }
+        assert!(open.allow(None, None), "no browser");
+        for rebound in ["evil.example", "evil.example:8787", "here.example:8787", "10.0.0.7.evil.example", ""]
+        {
+            assert!(!open.allow(None, Some(rebound)), "{rebound}");
+            assert!(!open.allow(Some(&format!("http://{rebound}")), Some(rebound)), "{rebound}");
+        }
+        let tokens = OriginRules::new(false, false, public(), vec![]);
+        assert!(tokens.allow(None, Some("herenow:8787")), "a page has no token");
+        let unnamed = OriginRules::new(true, false, None, vec![]);
+        assert!(unnamed.allow(None, Some("herenow:8787")), "any name may be its own");
+    }
+
+    #[test]
+    fn on_loopback_operators_need_a_known_host_too() {
+        for open in [true, false] {
+            let rules = OriginRules::new(open, true, Some(origin("https://here.example")), vec![]);
+            for (host, known) in
+                [("localhost:1", true), ("here.example", true), ("[::1]:1", true), ("evil.example:1", false)]
+            {
+                assert_eq!(rules.allow_host(Some(host)), known, "{host}");
+            }
+            assert!(!rules.allow_host(None));
+        }
+        assert!(OriginRules::new(true, false, None, vec![]).allow_host(Some("herenow:8787")));
     }
 }

@@ -7,16 +7,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, Bytes};
 use herenow_protocol::{CloseCode, Encoding};
-use tokio::io::AsyncWrite;
-use tokio::net::tcp::OwnedWriteHalf;
 
 use crate::joining::join;
+use crate::writer::{By, Writer};
 
 /// Frames for which an idle connection keeps room.
 const KEPT: usize = 4;
@@ -50,13 +48,15 @@ pub(crate) struct Outbox {
 struct Inner {
     encoding: Encoding,
     /// `None` when the connection has ended.
-    writer: Option<OwnedWriteHalf>,
+    writer: Option<Writer>,
     /// Frames that are in no message yet.
     frames: VecDeque<Bytes>,
     /// What is left of the message on its way out, and the bytes of its frames.
     message: Bytes,
     message_frames_bytes: usize,
     ping: bool,
+    /// Pings that have gone into messages.
+    pings: u32,
     /// A control frame is half written: no message may come in between.
     control: bool,
     close: Option<Closing>,
@@ -67,7 +67,7 @@ struct Inner {
 }
 
 impl Outbox {
-    pub(crate) fn new(encoding: Encoding, writer: OwnedWriteHalf) -> Self {
+    pub(crate) fn new(encoding: Encoding, writer: Writer) -> Self {
         let inner = Inner {
             encoding,
             writer: Some(writer),
@@ -75,6 +75,7 @@ impl Outbox {
             message: Bytes::new(),
             message_frames_bytes: 0,
             ping: false,
+            pings: 0,
             control: false,
             close: None,
             sealed: false,
@@ -123,10 +124,7 @@ impl Outbox {
             if !inner.message.is_empty() || inner.close.is_some() {
                 return 0;
             }
-            let (bytes, written) = inner.write(|writer, bytes| match writer.try_write(bytes) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-                result => Poll::Ready(result),
-            });
+            let (bytes, written) = inner.write(&mut By::AtOnce);
             let idle = matches!(written, Poll::Ready(Ok(())));
             (bytes, if idle { None } else { inner.waker.take() })
         };
@@ -136,13 +134,18 @@ impl Outbox {
 
     // --- the connection's task ---
 
+    /// How many pings were sent, or are on their way.
+    pub(crate) fn pings(&self) -> u32 {
+        self.lock().pings
+    }
+
     /// Writes what waits; pending when there is nothing, or while the socket takes no more.
     pub(crate) fn poll_work(&self, context: &mut Context<'_>) -> Poll<Work> {
         let mut inner = self.lock();
         if let Some(closing) = inner.close {
             return Poll::Ready(Work::Close(closing));
         }
-        let (bytes, written) = inner.poll_write(context);
+        let (bytes, written) = inner.write(&mut By::Task(context));
         if bytes > 0 {
             return Poll::Ready(Work::Wrote(bytes));
         }
@@ -161,12 +164,20 @@ impl Outbox {
             return Poll::Pending;
         }
         let writer = inner.writer.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let count = ready!(Pin::new(writer).poll_write(context, bytes))?;
+        let count = ready!(writer.poll_write(&mut By::Task(context), bytes))?;
         inner.control = count < bytes.len();
         if !inner.control && inner.waits() {
             context.waker().wake_by_ref();
         }
         Poll::Ready(Ok(count))
+    }
+
+    /// Pushes on what was taken of control frames.
+    pub(crate) fn poll_flush(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.lock().writer {
+            Some(writer) => writer.poll_flush(&mut By::Task(context)),
+            None => Poll::Ready(Ok(())),
+        }
     }
 
     /// From now on nothing is added.
@@ -183,7 +194,7 @@ impl Outbox {
 
     /// Writes all that waits; ready when nothing does.
     pub(crate) fn poll_drained(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.lock().poll_write(context).1
+        self.lock().write(&mut By::Task(context)).1
     }
 
     /// Ends the side that writes, as the other end sees it, too.
@@ -192,7 +203,9 @@ impl Outbox {
         inner.sealed = true;
         inner.frames = VecDeque::new();
         inner.message = Bytes::new();
-        inner.writer = None;
+        if let Some(writer) = inner.writer.take() {
+            writer.end();
+        }
     }
 }
 
@@ -208,15 +221,8 @@ impl Inner {
         }
     }
 
-    fn poll_write(&mut self, context: &mut Context<'_>) -> (usize, Poll<io::Result<()>>) {
-        self.write(|writer, bytes| Pin::new(writer).poll_write(context, bytes))
-    }
-
-    /// Writes with `some` until nothing waits or it is pending. Gives the bytes of frames that have left, too.
-    fn write(
-        &mut self,
-        mut some: impl FnMut(&mut OwnedWriteHalf, &[u8]) -> Poll<io::Result<usize>>,
-    ) -> (usize, Poll<io::Result<()>>) {
+    /// Writes until nothing waits or the socket takes no more. Gives the bytes of frames that have left, too.
+    fn write(&mut self, by: &mut By<'_, '_>) -> (usize, Poll<io::Result<()>>) {
         let mut left = 0;
         let end = loop {
             if self.broken {
@@ -227,17 +233,24 @@ impl Inner {
                 self.message = Bytes::new();
                 left += std::mem::take(&mut self.message_frames_bytes);
                 if !self.begin_message() {
-                    break if self.waits() { Poll::Pending } else { Poll::Ready(Ok(())) };
+                    break if self.waits() { Poll::Pending } else { self.push_on(by) };
                 }
             }
             let Some(writer) = &mut self.writer else { break Poll::Ready(Ok(())) };
-            match some(writer, &self.message) {
+            match writer.poll_write(by, &self.message) {
                 Poll::Ready(Ok(count)) if count > 0 => self.message.advance(count),
                 Poll::Ready(_) => self.broken = true,
                 Poll::Pending => break Poll::Pending,
             }
         };
         (left, end)
+    }
+
+    fn push_on(&mut self, by: &mut By<'_, '_>) -> Poll<io::Result<()>> {
+        let Some(writer) = &mut self.writer else { return Poll::Ready(Ok(())) };
+        let pushed = writer.poll_flush(by);
+        self.broken |= matches!(pushed, Poll::Ready(Err(_)));
+        pushed
     }
 
     /// Begins the next message, if one waits and nothing else is half written.
@@ -248,6 +261,7 @@ impl Inner {
         let ping = std::mem::take(&mut self.ping);
         let Some((message, bytes)) = join(&mut self.frames, self.encoding, ping) else { return false };
         self.message = message;
+        self.pings = self.pings.saturating_add(u32::from(ping));
         self.message_frames_bytes = bytes;
         if self.frames.is_empty() && self.frames.capacity() > KEPT {
             // An idle connection keeps no room for a burst that is over.

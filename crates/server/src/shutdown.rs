@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// How far stopping has gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub(crate) enum Phase {
 pub(crate) struct Lifecycle {
     phase: watch::Sender<Phase>,
     sockets: Arc<watch::Sender<usize>>,
+    asked: Notify,
 }
 
 /// One open WebSocket; counts until it is dropped.
@@ -27,11 +28,25 @@ pub(crate) struct OpenSocket(Arc<watch::Sender<usize>>);
 
 impl Lifecycle {
     pub(crate) fn new() -> Self {
-        Self { phase: watch::Sender::new(Phase::Serving), sockets: Arc::new(watch::Sender::new(0)) }
+        Self {
+            phase: watch::Sender::new(Phase::Serving),
+            sockets: Arc::new(watch::Sender::new(0)),
+            asked: Notify::new(),
+        }
     }
 
     pub(crate) fn is_draining(&self) -> bool {
         *self.phase.borrow() == Phase::Draining
+    }
+
+    /// An operator asks the server to stop.
+    pub(crate) fn ask_to_stop(&self) {
+        self.asked.notify_one();
+    }
+
+    /// Ready when an operator has asked the server to stop.
+    pub(crate) async fn asked_to_stop(&self) {
+        self.asked.notified().await;
     }
 
     pub(crate) fn drain(&self) {
@@ -47,6 +62,11 @@ impl Lifecycle {
     pub(crate) fn open_socket(&self) -> OpenSocket {
         self.sockets.send_modify(|count| *count += 1);
         OpenSocket(Arc::clone(&self.sockets))
+    }
+
+    /// How many WebSockets are open.
+    pub(crate) fn sockets(&self) -> usize {
+        *self.sockets.borrow()
     }
 
     /// Ready when no WebSocket is open.

@@ -22,6 +22,42 @@ pub fn wait_for_stop() -> io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
+/// From now on a SIGHUP does not end the process. One that comes before the files are read needs no more: the server
+/// reads them then. Later ones are heard by the server that runs.
+///
+/// # Errors
+/// When the operating system gives no handler.
+pub fn survive_hangups() -> io::Result<()> {
+    // The handler stays for as long as the process.
+    Hangups::new().map(drop)
+}
+
+/// SIGHUPs: the operator has changed a file that the server read. There are none on other systems than Unix.
+#[derive(Debug)]
+pub(crate) struct Hangups {
+    #[cfg(unix)]
+    signal: tokio::signal::unix::Signal,
+}
+
+impl Hangups {
+    /// Begins to listen; from now on a SIGHUP does not end the process.
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+        })
+    }
+
+    /// Ready at the next one.
+    pub(crate) async fn next(&mut self) {
+        #[cfg(unix)]
+        if self.signal.recv().await.is_some() {
+            return;
+        }
+        std::future::pending().await
+    }
+}
+
 #[cfg(unix)]
 struct Signals {
     interrupt: tokio::signal::unix::Signal,

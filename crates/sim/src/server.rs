@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use herenow_protocol::codec::{Decoded, postcard};
 use herenow_protocol::{ClientFrame, CloseCode, Code, HELLO_TIMEOUT_MS, Hello, Refusal};
 use herenow_registry::store::{Answer, Request};
-use herenow_registry::{Identity, Millis, Registry};
+use herenow_registry::{Access, Identity, Millis, Registry};
 
 use crate::dice::luck;
 use crate::failure::Invariant;
@@ -355,5 +355,6 @@ fn authenticate(application: &str, token: Option<&str>, now: u64) -> Result<Iden
         return Err(Refusal { code: Code::TokenExpired, message: "the token has expired" });
     }
     let expires_at = (ends_ms < u64::MAX).then_some(Millis(ends_ms));
-    Ok(Identity { application: application.into(), user: user.into(), expires_at })
+    let (application, user) = (application.into(), user.into());
+    Ok(Identity { application, user, expires_at, access: Access::default(), key: None })
 }

@@ -63,7 +63,7 @@ impl World {
                 }
                 Command::Token { link, id, outcome } => {
                     inputs.push(Input::Heard { link });
-                    registry.handle_token(now, ConnectionId(link), id, outcome);
+                    registry.handle_token(now, ConnectionId(link), id, outcome.map_err(Into::into));
                 }
                 Command::Heard { link } => {
                     inputs.push(Input::Heard { link });

@@ -24,8 +24,9 @@ function aptProgress(progress) {
   const count = (pattern) => output.match(pattern)?.length ?? 0;
   return (text) => {
     output += text;
-    const [, all] = /(\d+) newly installed/.exec(output) ?? [];
-    if (!all) return;
+    const [, upgraded, added] = /(\d+) upgraded, (\d+) newly installed/.exec(output) ?? [];
+    if (!added) return;
+    const all = Number(upgraded) + Number(added);
     const [loaded, unpacked, ready] = [count(/^Get:\d+ /gm), count(/^Unpacking /gm), count(/^Setting up /gm)];
     if (ready) progress(`setting up package ${ready} of ${all}`);
     else if (unpacked) progress(`unpacking package ${unpacked} of ${all}`);

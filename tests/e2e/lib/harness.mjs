@@ -54,7 +54,7 @@
 // until.mjs    until(fn, {what, timeoutMs}): polls until `fn` gives a true value and resolves to it
 //              channelName(prefix): a name nobody else uses
 //
-// Imported by themselves: scene.mjs (ann and bob in a channel), witness.mjs, proxy.mjs (a network that breaks), demo.mjs,
+// Imported by themselves: scene.mjs (ann and bob in a channel), many.mjs (clients in processes of Node), jwt.mjs, witness.mjs, proxy.mjs (a network that breaks), demo.mjs,
 // lifecycle.mjs (browsers with a back/forward cache, or with hidden tabs; pages that are hidden, frozen, cached).
 //
 // To show that something is NOT told within a time: let another user do the same visibly (a witness, whose leave ends

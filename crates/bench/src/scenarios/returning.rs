@@ -17,7 +17,7 @@ const LONGEST_MS: usize = 5000;
 #[derive(Debug)]
 pub(crate) struct Returning {
     due: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// Failures in a row, by connection.
+    /// Attempts in a row that failed, by connection.
     failures: Vec<u32>,
     dice: Dice,
 }
@@ -28,17 +28,30 @@ impl Returning {
     }
 
     /// The connection is lost, and comes back after a random time.
-    pub(crate) fn lost(&mut self, index: usize) {
-        let longest = (FIRST_MS << self.failures[index].min(8)).min(LONGEST_MS);
+    pub(crate) fn lost(&mut self, bench: &Bench, index: usize) {
+        let failures = &mut self.failures[index];
+        *failures = if bench.engine.connections[index].opened { 0 } else { *failures + 1 };
+        let longest = (FIRST_MS << (*failures).min(8)).min(LONGEST_MS);
         let wait = Duration::from_millis(self.dice.below(longest) as u64);
-        self.failures[index] += 1;
         self.due.push(Reverse((Instant::now() + wait, index)));
+    }
+
+    /// The connection is lost, and comes back after that time.
+    pub(crate) fn away(&mut self, index: usize, time: Duration) {
+        self.due.push(Reverse((Instant::now() + time, index)));
+    }
+
+    /// All that are away come back as if they had just been lost.
+    pub(crate) fn call_back(&mut self, bench: &Bench) {
+        for Reverse((_, index)) in std::mem::take(&mut self.due) {
+            self.lost(bench, index);
+        }
     }
 
     /// Connects who is due, and notes who was lost.
     pub(crate) fn look(&mut self, bench: &mut Bench) -> Result<(), BenchError> {
         while let Some((index, _)) = bench.engine.lost.pop() {
-            self.lost(index);
+            self.lost(bench, index);
         }
         while let Some(Reverse((at, index))) = self.due.peek().copied() {
             if at > Instant::now() {
@@ -53,10 +66,5 @@ impl Returning {
     /// When somebody comes back next.
     pub(crate) fn next(&self) -> Option<Instant> {
         self.due.peek().map(|Reverse((at, _))| *at)
-    }
-
-    /// Who is back begins anew with short waits.
-    pub(crate) fn settled(&mut self) {
-        self.failures.fill(0);
     }
 }

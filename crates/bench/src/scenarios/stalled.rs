@@ -4,15 +4,22 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Watch};
 use crate::error::BenchError;
+use crate::metrics;
 use crate::report::Progress;
 use crate::steps::{Arrivals, Order};
 
 /// One in so many stops reading.
 const OF: usize = 4;
-/// Time between two volleys that fill the buffers of those who do not read.
+/// Time between two volleys, in which each channel is told some large updates.
 const VOLLEYS: Duration = Duration::from_millis(200);
+/// Members of each channel that send one in a volley.
+const SENDERS: usize = 4;
+/// Volleys while all read, so that what they need by themselves is there before memory is looked at.
+const WARM: usize = 20;
+/// The server closes who has not read for 30 s: until then it must have given up on those who do not.
+const FILLING: Duration = Duration::from_secs(12);
 
 /// What it did to the server and to the others.
 #[derive(Debug, Serialize)]
@@ -20,55 +27,113 @@ pub(crate) struct Stalled {
     step: &'static str,
     connections: usize,
     stalled: usize,
-    /// Others that were lost: there should be none.
+    /// Times that the server dropped updates for a connection since its outbox was full.
+    overflows: u64,
+    /// Connections that were lost: there should be none.
     lost: usize,
     before_bytes: u64,
     most_bytes: u64,
     p99_ms_before: f64,
-    p99_ms_after: f64,
+    /// Of those that read, while the others do not and all their buffers are full.
+    p99_ms_during: f64,
+    /// Diffs that did not follow what the connection had seen.
+    gaps: u64,
+    /// From reading again until all rosters were right.
+    caught_up_seconds: f64,
 }
 
-/// Steady updates for `time`, then a quarter stops reading, is sent volleys for `time`, and steady updates again.
+/// Steady updates for `time`; then a quarter stops reading and is sent more than its outbox holds; steady updates of the
+/// others for `time`; then all read again.
 pub(crate) fn stalled(bench: &mut Bench, rate: f64, time: Duration) -> Result<Stalled, BenchError> {
     let count = bench.engine.connections.len();
-    let mut watch = Most::new(bench);
-    let p99_ms_before = steady(bench, rate, time, &mut watch, "before")?;
-    let before_bytes = bench.server.resident_bytes();
-    for index in (0..count).step_by(OF) {
-        bench.engine.deafen(index)?;
-    }
-
-    let mut progress = Progress::new("volleys");
-    let start = Instant::now();
+    let stalled = count.div_ceil(OF);
     let mut order = Order::new(bench, Arrivals::Even);
-    while start.elapsed() < time {
-        let next = Instant::now() + VOLLEYS;
-        for _ in 0..count {
-            let index = order.next();
-            if !bench.engine.connections[index].deaf {
-                bench.engine.update(index);
-            }
-            bench.engine.turn(Some(start))?;
-        }
-        while Instant::now() < next {
-            bench.engine.turn(Some(next))?;
-        }
-        watch.look(bench);
-        progress.at(start.elapsed().as_secs_f64() / time.as_secs_f64());
+    let mut most = Most::new(bench);
+    for _ in 0..WARM {
+        volley(bench, &mut order, &mut most)?;
     }
-    let p99_ms_after = steady(bench, rate, time, &mut watch, "after")?;
+    bench.settle("the first volleys")?;
+    let p99_ms_before = steady(bench, rate, time, &mut most, "before")?;
+    bench.settle("the first updates")?;
+    bench.agree("before readers stop")?;
+    let before_bytes = bench.server.resident_bytes();
+    most.bytes = before_bytes;
 
-    let lost = bench.engine.lost.iter().filter(|(index, _)| !bench.engine.connections[*index].deaf).count();
+    for index in (0..count).step_by(OF) {
+        bench.engine.deafen(index);
+    }
+    let overflows = fill(bench, &mut order, &mut most, stalled as u64)?;
+    all_right(bench, "the others to be told")?;
+    let p99_ms_during = steady(bench, rate, time, &mut most, "while others do not read")?;
+
+    let again = Instant::now();
+    for index in (0..count).step_by(OF) {
+        bench.engine.hear(index);
+    }
+    all_right(bench, "catching up")?;
+    let tally = &bench.engine.tally;
+    if tally.errors > 0 {
+        return Err(BenchError::Refused { count: tally.errors, last: tally.last_error.clone() });
+    }
     Ok(Stalled {
         step: "stalled",
         connections: count,
-        stalled: count.div_ceil(OF),
-        lost,
+        stalled,
+        overflows,
+        lost: bench.engine.lost.len(),
         before_bytes,
-        most_bytes: watch.bytes,
+        most_bytes: most.bytes,
         p99_ms_before,
-        p99_ms_after,
+        p99_ms_during,
+        gaps: tally.gaps,
+        caught_up_seconds: again.elapsed().as_secs_f64(),
     })
+}
+
+/// Waits until the rosters of all that read are right.
+fn all_right(bench: &mut Bench, what: &'static str) -> Result<(), BenchError> {
+    let mut watch = Watch::new(what);
+    loop {
+        match bench.wrong() {
+            0 => return Ok(()),
+            wrong => watch.look(wrong as u64, || format!("{wrong} entries are wrong"))?,
+        }
+        bench.engine.turn(None)?;
+    }
+}
+
+/// Sends volleys until so many outboxes are full, or for as long as that may take; gives how many were.
+fn fill(bench: &mut Bench, order: &mut Order, most: &mut Most, wanted: u64) -> Result<u64, BenchError> {
+    const NAME: &str = "herenow_outbox_overflows_total";
+    let mut progress = Progress::new("filling");
+    let server = bench.engine.server();
+    let before = metrics::counter(server, NAME)?;
+    let start = Instant::now();
+    loop {
+        volley(bench, order, most)?;
+        let full = metrics::counter(server, NAME)?.saturating_sub(before);
+        if full >= wanted || start.elapsed() > FILLING {
+            return Ok(full);
+        }
+        progress.at(full as f64 / wanted as f64);
+    }
+}
+
+/// Some of each channel that read send a large update.
+fn volley(bench: &mut Bench, order: &mut Order, most: &mut Most) -> Result<(), BenchError> {
+    let until = Instant::now() + VOLLEYS;
+    for _ in 0..SENDERS * bench.engine.channels.len() {
+        let index = order.next();
+        if !bench.engine.connections[index].deaf {
+            bench.engine.heavy_update(index);
+        }
+        bench.engine.look()?;
+    }
+    while Instant::now() < until {
+        bench.engine.turn(Some(until))?;
+    }
+    most.look(bench);
+    Ok(())
 }
 
 /// Updates at a steady rate of all that read; gives the p99 of their deliveries in ms.
@@ -76,7 +141,7 @@ fn steady(
     bench: &mut Bench,
     rate: f64,
     time: Duration,
-    watch: &mut Most,
+    most: &mut Most,
     what: &str,
 ) -> Result<f64, BenchError> {
     let others = bench.engine.connections.first().map_or(1, |connection| connection.peer.expected() - 1);
@@ -90,10 +155,10 @@ fn steady(
         if Instant::now() >= next {
             let index = order.next();
             if !bench.engine.connections[index].deaf {
-                bench.engine.update(index);
+                bench.engine.update_due(index, next);
             }
             next += interval;
-            watch.look(bench);
+            most.look(bench);
         }
         bench.engine.turn(Some(next))?;
         progress.at(start.elapsed().as_secs_f64() / time.as_secs_f64());

@@ -40,6 +40,7 @@ pub(crate) fn burst(bench: &mut Bench, deliveries: u64, time: Duration) -> Resul
         }
         progress.at(share);
     }
+    bench.agree("after bursts")?;
     let deliveries = bench.engine.tally.deliveries - before;
     Ok(Delivered::new("burst", None, bench, deliveries, meter.cost()))
 }

@@ -96,7 +96,7 @@ pub(crate) fn paced(bench: &mut Bench, paced: Paced) -> Result<Delivered, BenchE
     let mut next = start;
     while next < start + paced.time {
         if Instant::now() >= next {
-            bench.engine.update(order.next());
+            bench.engine.update_due(order.next(), next);
             next += interval;
         }
         bench.engine.look()?;
@@ -104,6 +104,7 @@ pub(crate) fn paced(bench: &mut Bench, paced: Paced) -> Result<Delivered, BenchE
         progress.at(start.elapsed().as_secs_f64() / paced.time.as_secs_f64());
     }
     bench.settle("the last updates")?;
+    bench.agree("after paced updates")?;
     let deliveries = bench.engine.tally.deliveries - before;
     Ok(Delivered::new("paced", Some(paced.arrivals), bench, deliveries, meter.cost()))
 }

@@ -7,15 +7,18 @@ use herenow_protocol::{
     ClientFrame, Encoding, Epoch, Hello, Position, ServerFrame, SessionSecret, Transition,
 };
 
-use super::Target;
 use super::herenow_read::{behind, first_frame, frame_bytes};
-use crate::crowd::{ABSENT, Channel, Peer, Told};
+use super::{Target, Weight};
+use crate::crowd::{ABSENT, Channel, Peer, TIMED_OUT, Told};
 use crate::frames::{Kind, append};
 
 /// The attribute that holds the number of the update.
 const NUMBER: &str = "n";
 /// The request that observes.
 const OBSERVE: u32 = 1;
+/// The attributes that make an update large, and their bytes: together nearly all that a member may have.
+const FILLERS: usize = 7;
+const FILLER_BYTES: usize = 1000;
 
 /// What a frame says, with slots in place of users: the same for all connections of a channel.
 #[derive(Debug)]
@@ -59,6 +62,14 @@ impl Herenow {
         }
     }
 
+    fn set(&self, peer: &mut Peer, channel: &str, number: u32, weight: Weight) -> ClientFrame {
+        peer.progress.request += 1;
+        let fillers = if weight == Weight::Heavy { FILLERS } else { 0 };
+        let filler = |at| (format!("filler-{at}"), format!("{number:0FILLER_BYTES$}"));
+        let attributes = (0..fillers).map(filler).chain([(NUMBER.into(), number.to_string())]).collect();
+        ClientFrame::Set { id: peer.progress.request, channel: channel.into(), attributes }
+    }
+
     fn decode(&self, frame: &[u8]) -> Option<ServerFrame> {
         match self.encoding {
             Encoding::Json => serde_json::from_slice(frame).ok(),
@@ -96,7 +107,12 @@ impl Target for Herenow {
             attempt: progress.attempt,
             joined: if progress.absent { Vec::new() } else { vec![channel.clone()] },
         };
-        let frames = [ClientFrame::Hello(hello), ClientFrame::Observe { id: OBSERVE, channel, from }];
+        let mut frames = vec![ClientFrame::Hello(hello), ClientFrame::Observe { id: OBSERVE, channel, from }];
+        // An update that was on its way when the socket broke may not have arrived.
+        let updates = told.peer.slot().map_or(0, |slot| told.channel.updates(slot));
+        if updates > 0 && !told.peer.progress.absent {
+            frames.push(self.set(told.peer, &told.channel.name, updates, Weight::Light));
+        }
         self.send(&frames, told.out);
     }
 
@@ -126,22 +142,24 @@ impl Target for Herenow {
         }
     }
 
-    fn update(&self, peer: &mut Peer, channel: &str, number: u32, out: &mut Vec<u8>) {
-        peer.progress.request += 1;
-        let attributes = [(NUMBER, number.to_string())].into_iter().collect();
-        let frame = ClientFrame::Set { id: peer.progress.request, channel: channel.into(), attributes };
+    fn exact(&self) -> bool {
+        true
+    }
+
+    fn update(&self, peer: &mut Peer, channel: &str, number: u32, weight: Weight, out: &mut Vec<u8>) {
+        let frame = self.set(peer, channel, number, weight);
         self.send(&[frame], out);
     }
 
-    fn membership(&self, peer: &mut Peer, channel: &str, out: &mut Vec<u8>) {
+    fn membership(&self, peer: &mut Peer, channel: &str, number: u32, out: &mut Vec<u8>) {
         peer.progress.request += 1;
-        let (id, channel) = (peer.progress.request, channel.into());
-        let frame = if peer.progress.absent {
-            ClientFrame::Leave { id, channel }
+        let id = peer.progress.request;
+        if peer.progress.absent {
+            self.send(&[ClientFrame::Leave { id, channel: channel.into() }], out);
         } else {
-            ClientFrame::Join { id, channel }
-        };
-        self.send(&[frame], out);
+            let set = self.set(peer, channel, number, Weight::Light);
+            self.send(&[ClientFrame::Join { id, channel: channel.into() }, set], out);
+        }
     }
 }
 
@@ -157,6 +175,8 @@ fn summarise(frame: ServerFrame, channel: &mut Channel) -> Summary {
         ServerFrame::Welcome(welcome) => Summary::Error { what: format!("{:?}", welcome.refused) },
         ServerFrame::Ok { id, .. } => Summary::Ok { id },
         ServerFrame::Error { code, message, .. } => Summary::Error { what: format!("{code:?}: {message}") },
+        ServerFrame::Snapshot(snapshot) if *snapshot.channel != *channel.name => strange(&snapshot.channel),
+        ServerFrame::Diff { channel: of, .. } if *of != *channel.name => strange(&of),
         ServerFrame::Snapshot(snapshot) => Summary::Snapshot {
             epoch: snapshot.epoch.0,
             seq: snapshot.seq,
@@ -174,7 +194,8 @@ fn summarise(frame: ServerFrame, channel: &mut Channel) -> Summary {
                 .iter()
                 .map(|transition| match transition {
                     Transition::Join { user } => (channel.slot(user), 0),
-                    Transition::Leave { user } | Transition::Timeout { user } => (channel.slot(user), ABSENT),
+                    Transition::Leave { user } => (channel.slot(user), ABSENT),
+                    Transition::Timeout { user } => (channel.slot(user), TIMED_OUT),
                     Transition::Set { user, attributes } => (channel.slot(user), number(attributes)),
                 })
                 .collect(),
@@ -185,6 +206,10 @@ fn summarise(frame: ServerFrame, channel: &mut Channel) -> Summary {
         | ServerFrame::Left { .. }
         | ServerFrame::Occupancy(_) => Summary::Error { what: "a frame that nobody expected".into() },
     }
+}
+
+fn strange(channel: &str) -> Summary {
+    Summary::Error { what: format!("a frame of {channel}, which is not observed") }
 }
 
 fn tell(summary: &Summary, told: &mut Told<'_>) {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::Target;
 use super::room::Attributes;
+use super::{Target, Weight};
 use crate::crowd::{Peer, Told};
 use crate::frames::{Kind, append};
 
@@ -41,7 +41,7 @@ impl Target for Hocuspocus {
         }
     }
 
-    fn update(&self, peer: &mut Peer, channel: &str, number: u32, out: &mut Vec<u8>) {
+    fn update(&self, peer: &mut Peer, channel: &str, number: u32, _weight: Weight, out: &mut Vec<u8>) {
         say(peer, channel, number, out);
     }
 

@@ -25,14 +25,28 @@ pub(crate) trait Target {
     fn open(&self, told: &mut Told<'_>);
     /// Reads a message.
     fn receive(&self, message: &[u8], told: &mut Told<'_>);
-    /// Writes the update of that number.
-    fn update(&self, peer: &mut Peer, channel: &str, number: u32, out: &mut Vec<u8>);
-    /// Says that the client is a member of its channel, or no longer. Only herenow's scenarios ask for it.
-    fn membership(&self, _peer: &mut Peer, _channel: &str, _out: &mut Vec<u8>) {}
+    /// Everybody is told all of everybody, themselves included, in order: rosters are held to what was done.
+    fn exact(&self) -> bool {
+        false
+    }
+    /// Writes the update of that number. Only herenow's scenarios ask for heavy ones.
+    fn update(&self, peer: &mut Peer, channel: &str, number: u32, weight: Weight, out: &mut Vec<u8>);
+    /// Says that the client is a member of its channel, with the update of that number, or no longer. Only herenow's
+    /// scenarios ask for it.
+    fn membership(&self, _peer: &mut Peer, _channel: &str, _number: u32, _out: &mut Vec<u8>) {}
     /// How often a client must say its newest update again to stay.
     fn renewal(&self) -> Option<Duration> {
         None
     }
+}
+
+/// How much an update says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// One small attribute.
+    Light,
+    /// As much as a member may say, or nearly.
+    Heavy,
 }
 
 /// Which protocol the server speaks.

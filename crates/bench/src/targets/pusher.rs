@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use sha2::Sha256;
 
 use super::room::Attributes;
-use super::{Target, user};
+use super::{Target, Weight, user};
 use crate::crowd::{Peer, Told};
 use crate::frames::{Kind, append};
 
@@ -74,7 +74,7 @@ impl Target for Pusher {
         }
     }
 
-    fn update(&self, _peer: &mut Peer, channel: &str, number: u32, out: &mut Vec<u8>) {
+    fn update(&self, _peer: &mut Peer, channel: &str, number: u32, _weight: Weight, out: &mut Vec<u8>) {
         send(UPDATE, Some(channel), Attributes { n: number }, out);
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Target, user};
+use super::{Target, Weight, user};
 use crate::crowd::{Peer, Told};
 use crate::frames::{Kind, append};
 
@@ -57,7 +57,7 @@ impl Target for Room {
         }
     }
 
-    fn update(&self, peer: &mut Peer, _channel: &str, number: u32, out: &mut Vec<u8>) {
+    fn update(&self, peer: &mut Peer, _channel: &str, number: u32, _weight: Weight, out: &mut Vec<u8>) {
         send(&Message::Set { user: &user(peer.index), attributes: Attributes { n: number } }, out);
     }
 }

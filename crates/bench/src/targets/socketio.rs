@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::room::Attributes;
-use super::{Target, user};
+use super::{Target, Weight, user};
 use crate::crowd::{Peer, Told};
 use crate::frames::{Kind, append};
 
@@ -49,7 +49,7 @@ impl Target for SocketIo {
         }
     }
 
-    fn update(&self, _peer: &mut Peer, _channel: &str, number: u32, out: &mut Vec<u8>) {
+    fn update(&self, _peer: &mut Peer, _channel: &str, number: u32, _weight: Weight, out: &mut Vec<u8>) {
         emit(("set", Attributes { n: number }), out);
     }
 }

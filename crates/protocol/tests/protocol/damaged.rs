@@ -159,6 +159,23 @@ fn rewritten(message: &[u8]) -> Vec<u8> {
     escaped.into_bytes()
 }
 
+/// A length of 0 in ten bytes, where a text, a list and attributes begin.
+#[test]
+fn lengths_may_be_longer_than_they_need() {
+    let length = [[0x80; 9].as_slice(), &[0]].concat();
+    let error = [&[2, 4, 0], length.as_slice()].concat();
+    let diff = [&[4, 1, b'c', 0, 1], length.as_slice()].concat();
+    let set = [&[4, 1, b'c', 0, 1, 1, 3, 1, b'u'], length.as_slice()].concat();
+    for body in [error, diff, set] {
+        let message = framed(&body);
+        assert!(
+            matches!(postcard::decode::<ServerFrame>(&message).as_deref(), Ok([Decoded::Frame(_)])),
+            "{body:?}"
+        );
+        checks::server_binary(&message);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

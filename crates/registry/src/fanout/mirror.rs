@@ -146,6 +146,11 @@ impl Mirror {
         !self.pending.is_empty()
     }
 
+    /// How many observe it.
+    pub(super) fn observers(&self) -> usize {
+        self.observers.len()
+    }
+
     pub(super) fn is_observed(&self) -> bool {
         !self.observers.is_empty()
     }
@@ -261,6 +266,7 @@ impl Mirror {
         self.piece = PerEncoding::none();
         let prev = std::mem::replace(&mut self.flushed_seq, self.seq);
         let entries = self.pending.take();
+        let transitions = entries.len() as u64;
         let mut diff = None;
         let mut frames = PerEncoding::none();
         let mut to_pump = Vec::new();
@@ -274,6 +280,7 @@ impl Mirror {
                     encode(diff, observer.encoding)
                 });
                 if outboxes.offer(*connection, frame) || broken!(LosesDiffs) {
+                    outboxes.counters.deliveries += transitions;
                     observer.release(*connection, outboxes);
                 } else {
                     observer.phase = Phase::Behind { at_seq: prev, say: false };

@@ -13,7 +13,7 @@ mod steps;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use herenow_protocol::{Code, FrameId, Position, Refusal, ServerFrame};
+use herenow_protocol::{Code, FrameId, Mode, Position, Refusal, ServerFrame};
 use rustc_hash::FxHashMap;
 
 use crate::names::Channel;
@@ -145,6 +145,11 @@ impl Fanout {
         }
     }
 
+    /// What a connection observes.
+    pub(crate) fn observed(&self, connection: ConnectionId) -> &[Channel] {
+        self.readers.get(&connection).map_or(&[], |reader| &reader.observing)
+    }
+
     /// Forgets a connection.
     pub(crate) fn forget(&mut self, now: Millis, connection: ConnectionId) {
         let Some(reader) = self.readers.remove(&connection) else { return };
@@ -242,6 +247,21 @@ impl Fanout {
                 self.wanted.push(channel);
             }
         }
+    }
+
+    /// Mirrors by mode, full, interval and count, and observations. Looks at each of them.
+    pub(crate) fn numbers(&self) -> ([usize; 3], usize) {
+        let mut by_mode = [0; 3];
+        for mirror in self.mirrors.values() {
+            by_mode[mirror.mode() as usize] += 1;
+        }
+        (by_mode, self.readers.values().map(|reader| reader.observing.len()).sum())
+    }
+
+    /// How a channel is told, and to how many; `None` if nobody observes it.
+    pub(crate) fn observed_as(&self, channel: &Channel) -> Option<(Mode, usize)> {
+        let mirror = self.mirrors.get(channel).filter(|mirror| mirror.is_observed())?;
+        Some((mirror.mode(), mirror.observers()))
     }
 
     /// Whether `connection` observes `channel`.

@@ -46,7 +46,11 @@ impl Mirror {
             Phase::Unknown { from, .. } => {
                 observer.phase = match *from {
                     Some(from) if from.epoch == self.epoch => Phase::Behind { at_seq: from.seq, say: true },
-                    Some(_) | None => Phase::Wanting,
+                    Some(_) => {
+                        outboxes.counters.unresumed_observers += 1;
+                        Phase::Wanting
+                    }
+                    None => Phase::Wanting,
                 };
                 Step::Moved
             }
@@ -60,6 +64,7 @@ impl Mirror {
             Phase::Wanting => {
                 let settles_in_ms = known.settles_in_ms(&self.channel, now);
                 let pages = self.shared_pages(now, settles_in_ms, encoding);
+                outboxes.counters.snapshots += 1;
                 self.become_phase(connection, Phase::Paging { pages, next: 0 });
                 Step::Moved
             }
@@ -75,19 +80,22 @@ impl Mirror {
                 }
                 Step::Sent
             }
-            Phase::Behind { at_seq, .. } if *at_seq < self.flushed_seq => {
+            Phase::Behind { at_seq, say } if *at_seq < self.flushed_seq => {
                 let at_seq = *at_seq;
                 if !self.log.holds_all_after(at_seq) {
+                    outboxes.counters.unresumed_observers += u64::from(*say);
                     observer.phase = Phase::Wanting;
                     return Step::Moved;
                 }
+                outboxes.counters.resumed_observers += u64::from(*say);
                 let (frame, reached_seq) = self.shared_piece(at_seq, encoding);
                 outboxes.send_bulk(connection, frame);
                 self.become_phase(connection, Phase::Behind { at_seq: reached_seq, say: false });
                 Step::Sent
             }
             // A place that the channel has not reached: what such a client knows is of no use.
-            Phase::Behind { at_seq, .. } if *at_seq > self.flushed_seq => {
+            Phase::Behind { at_seq, say } if *at_seq > self.flushed_seq => {
+                outboxes.counters.unresumed_observers += u64::from(*say);
                 observer.phase = Phase::Wanting;
                 Step::Moved
             }
@@ -97,6 +105,7 @@ impl Mirror {
             }
             Phase::Behind { say, .. } => {
                 if *say {
+                    outboxes.counters.resumed_observers += 1;
                     let diff = diff_of(&self.channel, self.flushed_seq, self.flushed_seq, Vec::new());
                     outboxes.send_bulk(connection, encode(&diff, encoding));
                 }

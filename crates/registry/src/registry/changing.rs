@@ -74,6 +74,7 @@ impl Registry {
         let mut told = Vec::new();
         let effect = own.rosters.apply(now, ALONE, op, &mut told);
         for sequenced in told {
+            self.outboxes.counters.transition(&sequenced.transition);
             self.fanout.record(now, sequenced, &mut self.outboxes);
         }
         self.done(now, session, &channel, waiter, effect);
@@ -185,6 +186,7 @@ impl Registry {
             let at = Position { epoch: position.epoch, seq: sequenced.seq };
             self.sessions.note(&sequenced.channel, &sequenced.transition, at);
         }
+        self.outboxes.counters.transition(&sequenced.transition);
         self.fanout.record(now, sequenced, &mut self.outboxes);
     }
 

@@ -6,7 +6,7 @@ use super::Registry;
 use super::greeting::Greeting;
 use crate::sessions::{Detached, SessionId};
 use crate::timers::Timer;
-use crate::{ConnectionId, Millis};
+use crate::{ConnectionId, KeyId, Millis, trace};
 
 /// Parts of a ping interval in each of which all that are due are looked at together: some 10 ms by default.
 const STEPS: u64 = 1024;
@@ -17,6 +17,8 @@ const PARTED_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) stage: Stage,
+    /// What has verified its newest token.
+    pub(super) key: Option<KeyId>,
     /// Its welcome waits for the store.
     pub(super) greeting: Option<Box<Greeting>>,
     heard_at: Millis,
@@ -46,8 +48,8 @@ pub(super) enum Stage {
 }
 
 impl Connection {
-    pub(super) const fn new(now: Millis, session: SessionId) -> Self {
-        Self { stage: Stage::Greeted(session), greeting: None, heard_at: now, next: Check::Ask }
+    pub(super) const fn new(now: Millis, session: SessionId, key: Option<KeyId>) -> Self {
+        Self { stage: Stage::Greeted(session), key, greeting: None, heard_at: now, next: Check::Ask }
     }
 
     /// When to look after it next.
@@ -184,6 +186,7 @@ impl Registry {
         reason: &'static str,
     ) {
         if self.connections.contains_key(&connection) {
+            tracing::debug!(connection = connection.0, code = code.number(), reason, "closes");
             self.outboxes.close(connection, code, reason);
             self.forget(now, connection);
         }
@@ -199,6 +202,8 @@ impl Registry {
         match known.stage {
             Stage::Greeted(session) => {
                 if self.sessions.lose(now, session, connection) {
+                    let _span = trace::session(connection, session);
+                    tracing::debug!("detached");
                     self.give_up(session);
                     self.await_session(now, session, Detached::Lost);
                 }

@@ -8,9 +8,11 @@ use herenow_protocol::{
 use super::Registry;
 use super::connection::Stage;
 use super::greeting::Early;
+use crate::access::Capability;
 use crate::changes::Waiter;
 use crate::sessions::SessionId;
-use crate::{ConnectionId, Millis};
+use crate::store::Op;
+use crate::{ConnectionId, Millis, trace};
 
 /// A client that asks to observe one channel too often at once may try again after this.
 const OBSERVE_RETRY_MS: u64 = 1_000;
@@ -33,6 +35,7 @@ impl Registry {
                     self.keep_early(now, connection, Early::Frame(frame));
                 }
                 Some(Stage::Greeted(session)) => {
+                    let _span = trace::frame(connection, session, &frame);
                     self.frame(now, connection, session, frame);
                     self.settle(now);
                 }
@@ -73,7 +76,7 @@ impl Registry {
             ClientFrame::Token { .. } => {}
             ClientFrame::Join { id, channel } => {
                 if self.admit(now, connection, session, Some(id)).is_some() {
-                    match self.sessions.join(session, &channel) {
+                    match self.join(session, &channel) {
                         Ok(op) => self.submit_asked(session, op, Waiter::Join(connection, id)),
                         Err(refusal) => self.refuse(connection, id, refusal),
                     }
@@ -123,6 +126,14 @@ impl Registry {
         }
     }
 
+    fn join(&mut self, session: SessionId, name: &str) -> Result<Op, Refusal> {
+        if self.is_short {
+            let user = self.sessions.user_who_may(session, Capability::Join, name)?;
+            self.may_become_member(&user.channel(name), user)?;
+        }
+        self.sessions.join(session, name)
+    }
+
     fn set(
         &mut self,
         connection: ConnectionId,
@@ -132,6 +143,7 @@ impl Registry {
         attributes: Attributes,
     ) {
         let op = self.sessions.set(session, name, attributes);
+        let op = op.and_then(|op| self.may_set(&op).map(|()| op));
         #[cfg(feature = "breaks")]
         if op.is_ok() && crate::breaks::now_and_then(crate::breaks::Break::AcksUndone, 8) {
             let ok = ServerFrame::Ok { id, fresh: None, expires_in_ms: None };
@@ -151,24 +163,30 @@ impl Registry {
         name: &str,
         from: Option<Position>,
     ) {
-        let refusal = match (validate_channel(name), self.sessions.user(session)) {
-            (Err(refusal), _) => refusal,
-            (Ok(()), None) => return,
-            (Ok(()), Some(user)) => {
-                let channel = user.channel(name);
-                let node = self.backing.reached(&channel, from.is_some());
-                let reader = (connection, user.shared_id());
-                match self.fanout.observe(reader, channel, from, id, node, &self.outboxes) {
-                    Ok(()) => return,
-                    Err(refusal) => refusal,
-                }
-            }
+        let refusal = match self.begin_to_observe(connection, session, id, name, from) {
+            Ok(()) => return,
+            Err(refusal) => refusal,
         };
         if refusal.code == Code::RateLimited {
             self.refuse_for(connection, id, refusal, Some(OBSERVE_RETRY_MS));
         } else {
             self.refuse(connection, id, refusal);
         }
+    }
+
+    fn begin_to_observe(
+        &mut self,
+        connection: ConnectionId,
+        session: SessionId,
+        id: FrameId,
+        name: &str,
+        from: Option<Position>,
+    ) -> Result<(), Refusal> {
+        let user = self.sessions.user_who_may(session, Capability::Observe, name)?;
+        let channel = user.channel(name);
+        self.may_begin_to_observe(connection, &channel, from)?;
+        let node = self.backing.reached(&channel, from.is_some());
+        self.fanout.observe((connection, user.shared_id()), channel, from, id, node, &self.outboxes)
     }
 
     fn unobserve(
@@ -199,7 +217,7 @@ impl Registry {
         self.refuse_for(connection, id, refusal, Some(retry_in_ms));
     }
 
-    fn refuse_for(
+    pub(super) fn refuse_for(
         &mut self,
         connection: ConnectionId,
         id: FrameId,
@@ -207,6 +225,7 @@ impl Registry {
         retry_in_ms: Option<u64>,
     ) {
         let Refusal { code, message } = refusal;
+        tracing::debug!(code = code.as_str(), why = message, "refused");
         let error = ServerFrame::Error { id, code, message: message.into(), retry_in_ms };
         self.outboxes.send(connection, &error);
     }

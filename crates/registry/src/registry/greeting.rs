@@ -1,12 +1,10 @@
 //! A connection whose welcome waits for what the store makes of its hello.
 
-use herenow_protocol::{
-    ClientFrame, CloseCode, Decoded, FrameId, Granted, Refusal, Refused, ServerFrame, Welcome,
-};
+use herenow_protocol::{ClientFrame, CloseCode, Decoded, FrameId, Granted, Refused, ServerFrame, Welcome};
 
 use super::Registry;
 use super::hello::expires_in_ms;
-use crate::{ConnectionId, Identity, Millis};
+use crate::{ConnectionId, Identity, Millis, TokenRefusal};
 
 /// Frames that may come before the welcome; a connection that sends more is closed.
 const MAX_EARLY: usize = 1_024;
@@ -26,7 +24,7 @@ pub(super) struct Greeting {
 #[derive(Debug)]
 pub(super) enum Early {
     Frame(Decoded<ClientFrame>),
-    Token(FrameId, Result<Identity, Refusal>),
+    Token(FrameId, Result<Identity, TokenRefusal>),
 }
 
 impl Greeting {

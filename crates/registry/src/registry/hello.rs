@@ -1,20 +1,22 @@
 //! The first frame of a socket, and a fresh token later.
 
 use herenow_protocol::{
-    CloseCode, Code, Encoding, FrameId, Hello, Refusal, ServerFrame, validate_application, validate_user,
+    CloseCode, Code, Encoding, FrameId, Hello, Refusal, Refused, ServerFrame, validate_application,
+    validate_channel, validate_user,
 };
 
 use super::Registry;
 use super::connection::{Connection, Stage};
 use super::greeting::{Early, Greeting};
+use crate::access::{Access, Capability};
 use crate::changes::Waiter;
-use crate::names::User;
-use crate::sessions::Denied;
+use crate::names::{Channel, User};
+use crate::sessions::{Denied, SessionId};
 use crate::timers::Timer;
-use crate::{ConnectionId, Identity, Millis};
+use crate::{ConnectionId, Identity, Millis, TokenRefusal, trace};
 
 /// Milliseconds that a client has to bring a fresh token after its own has ended.
-const TOKEN_GRACE_MS: u64 = 30_000;
+pub(super) const TOKEN_GRACE_MS: u64 = 30_000;
 
 impl Registry {
     pub(super) fn hello(
@@ -38,8 +40,20 @@ impl Registry {
             self.outboxes.close(connection, CloseCode::Protocol, reason);
             return;
         }
+        let identity = self.unless_withdrawn(now, identity);
         let user = User::new(&identity.application, &identity.user);
-        let attached = match self.sessions.attach(now, connection, &user, hello.session, hello.attempt) {
+        if self.is_short && !self.sessions.knows(&user, hello.session) {
+            let reason = "the server is short of memory: try again";
+            self.outboxes.close(connection, CloseCode::Restart, reason);
+            return;
+        }
+        let attached = match self.sessions.attach(
+            now,
+            connection,
+            (&user, &identity.access),
+            hello.session,
+            hello.attempt,
+        ) {
             Ok(attached) => attached,
             Err(Denied::Older) => {
                 let reason = "a newer socket of the session is known";
@@ -47,11 +61,16 @@ impl Registry {
                 return;
             }
             Err(Denied::LimitReached) => {
+                self.outboxes.counters.denied_sessions += 1;
                 self.outboxes.close(connection, CloseCode::Kicked, Code::LimitReached.as_str());
                 return;
             }
         };
-        self.connections.insert(connection, Connection::new(now, attached.id));
+        let _span = trace::session(connection, attached.id);
+        tracing::debug!(resumed = attached.resumed, "attached");
+        let counters = &mut self.outboxes.counters;
+        *(if attached.resumed { &mut counters.resumed_sessions } else { &mut counters.new_sessions }) += 1;
+        self.connections.insert(connection, Connection::new(now, attached.id, identity.key));
         self.outboxes.open(connection, encoding);
         self.timers.clear(Timer::Session(attached.id));
         self.give_up(attached.id);
@@ -61,10 +80,13 @@ impl Registry {
             self.close(now, older, CloseCode::Replaced, "a newer socket of the session took over");
         }
         if let Some((evicted, ops)) = attached.evicted {
+            self.outboxes.counters.evicted_sessions += 1;
             self.timers.clear(Timer::Session(evicted));
             self.submit(evicted, ops);
         }
-        let wish = self.sessions.reconcile(attached.id, hello.joined);
+        let (joined, short) = self.split_wish(&user, &identity.access, hello.joined);
+        let mut wish = self.sessions.reconcile(attached.id, joined);
+        wish.refused.extend(short);
         self.submit(attached.id, wish.leaves);
         let greeting = Greeting::new(identity, wish.refused, wish.joins.len());
         self.greet(now, connection, greeting);
@@ -78,7 +100,7 @@ impl Registry {
         now: Millis,
         connection: ConnectionId,
         id: FrameId,
-        outcome: Result<Identity, Refusal>,
+        outcome: Result<Identity, TokenRefusal>,
     ) {
         if self.is_greeting(connection) {
             self.keep_early(now, connection, Early::Token(id, outcome));
@@ -88,6 +110,7 @@ impl Registry {
             Some(Stage::Greeted(session)) => session,
             Some(Stage::Parted) | None => return,
         };
+        let _span = trace::session(connection, session);
         if let Err(retry_in_ms) = self.sessions.spend(now, session) {
             self.refuse_rate(connection, id, retry_in_ms);
             return;
@@ -98,16 +121,53 @@ impl Registry {
         };
         match outcome {
             Ok(identity) if same(&identity) => {
+                let identity = self.unless_withdrawn(now, identity);
+                if let Some(known) = self.connections.get_mut(&connection) {
+                    known.key = identity.key;
+                }
                 self.expect_token(connection, identity.expires_at);
                 let expires_in_ms = expires_in_ms(now, identity.expires_at);
                 self.outboxes.send(connection, &ServerFrame::Ok { id, fresh: None, expires_in_ms });
+                self.restrict(now, connection, session, identity.access);
             }
             Ok(_) => {
                 let message = "the token is of another user or application than the connection";
                 self.refuse(connection, id, Refusal { code: Code::Unauthorized, message });
             }
-            Err(refusal) => self.refuse(connection, id, refusal),
+            Err(TokenRefusal { refusal, retry_in_ms }) => {
+                self.refuse_for(connection, id, refusal, retry_in_ms);
+            }
         }
+    }
+
+    /// Takes the channels that may not be joined now out of what a session wants joined. Where it is a member it stays one.
+    /// What is refused anyway stays in, so that it is refused for its own reason.
+    fn split_wish(&self, user: &User, access: &Access, joined: Vec<String>) -> (Vec<String>, Vec<Refused>) {
+        if !self.is_short_of_memory() {
+            return (joined, Vec::new());
+        }
+        let is_refused_anyway =
+            |name: &str| validate_channel(name).is_err() || !access.allows(Capability::Join, name);
+        let (may, may_not): (Vec<_>, Vec<_>) = joined.into_iter().partition(|name| {
+            is_refused_anyway(name) || self.may_become_member(&user.channel(name), user).is_ok()
+        });
+        let refused = |channel| Refused { channel, code: Code::LimitReached };
+        (may, may_not.into_iter().map(refused).collect())
+    }
+
+    /// A newer token may allow less than the one before.
+    fn restrict(&mut self, now: Millis, connection: ConnectionId, session: SessionId, access: Access) {
+        let lost = self.sessions.restrict(session, access);
+        for op in &lost {
+            self.tell_left(connection, op.channel.name());
+        }
+        self.submit(session, lost);
+        let may = |channel: &Channel| self.sessions.may_observe(session, channel.name());
+        if !self.fanout.observed(connection).iter().all(may) {
+            // It comes back with the new token, and its observations are refused as any others.
+            self.close(now, connection, CloseCode::Restart, "the new token allows less: connect again");
+        }
+        self.settle(now);
     }
 
     /// Closes the connection some time after its newest token has ended.

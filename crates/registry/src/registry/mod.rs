@@ -1,17 +1,21 @@
 //! Ties sessions, store and fan-out together: the API of the crate.
 
+mod admin;
 mod backing;
 mod changing;
 mod connection;
 mod frames;
 mod greeting;
 mod hello;
+mod kicks;
+mod pressure;
 mod reads;
+mod withdrawing;
 
 use herenow_protocol::{
-    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, Refusal, SLOW_READER_MS, ServerFrame,
+    ClientFrame, CloseCode, Decoded, Encoding, Epoch, FrameId, Hello, SLOW_READER_MS, ServerFrame,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::fanout::Fanout;
 use crate::outbox::Outboxes;
@@ -20,9 +24,10 @@ use crate::random::Random;
 use crate::sessions::{Detached, SessionId, Sessions};
 use crate::store::{Answer, Request, Rosters};
 use crate::timers::{Timer, Timers};
-use crate::{Config, ConnectionId, Identity, Millis, Output};
+use crate::{Config, ConnectionId, Counters, Gauges, Identity, KeyId, Millis, Output, TokenRefusal};
+pub use admin::{ChannelInfo, SessionInfo};
 use backing::{Backing, Own, Shared};
-use connection::Connection;
+use connection::{Connection, Stage};
 
 /// A deadline of a session that is noticed so late means that the node stood still: paused, or starved.
 const STOOD_STILL_MS: u64 = 1_000;
@@ -42,8 +47,12 @@ pub struct Registry {
     timers: Timers,
     /// Bounded by the driver, which decides what connects.
     connections: FxHashMap<ConnectionId, Connection>,
+    /// Keys whose tokens count no longer. There are as many as an operator withdraws.
+    withdrawn_keys: FxHashSet<KeyId>,
     /// Over how many milliseconds those who connect during a shutdown are sent away.
     shutdown_over_ms: Option<u64>,
+    /// Memory is short: nothing is begun that would take more of it.
+    is_short: bool,
 }
 
 impl Registry {
@@ -74,7 +83,9 @@ impl Registry {
             outboxes: Outboxes::default(),
             timers: Timers::default(),
             connections: FxHashMap::default(),
+            withdrawn_keys: FxHashSet::default(),
             shutdown_over_ms: None,
+            is_short: false,
             random,
             config,
         }
@@ -116,7 +127,7 @@ impl Registry {
         now: Millis,
         connection: ConnectionId,
         id: FrameId,
-        outcome: Result<Identity, Refusal>,
+        outcome: Result<Identity, TokenRefusal>,
     ) {
         let now = self.advance(now);
         self.hear(now, connection);
@@ -127,6 +138,16 @@ impl Registry {
     pub fn handle_heard(&mut self, now: Millis, connection: ConnectionId) {
         let now = self.advance(now);
         self.hear(now, connection);
+    }
+
+    /// So many things arrived that hold no frame: messages, pings, fragments of messages. Each counts as a frame for the
+    /// rate, and there is nothing to answer. It does not say that the client lives: see [`Registry::handle_heard`].
+    pub fn handle_empty(&mut self, now: Millis, connection: ConnectionId, count: u32) {
+        let now = self.advance(now);
+        match self.stage(connection) {
+            Some(Stage::Greeted(session)) => self.sessions.spend_all(now, session, count),
+            Some(Stage::Parted) | None => {}
+        }
     }
 
     /// So many bytes of what [`Output::Send`] gave have left.
@@ -154,6 +175,30 @@ impl Registry {
     pub fn handle_store_failure(&mut self, now: Millis, request: &Request) {
         let now = self.advance(now);
         self.store_failed(now, request);
+    }
+
+    /// What this node has counted since its start.
+    pub const fn counters(&self) -> &Counters {
+        &self.outboxes.counters
+    }
+
+    /// What there is now. Looks once at each observed channel and each observer: not for every frame.
+    pub fn gauges(&self) -> Gauges {
+        let (attached_sessions, detached_sessions, users) = self.sessions.numbers();
+        let (channels, members) = self.rosters().map_or((0, 0), Rosters::numbers);
+        let ([full_channels, interval_channels, count_channels], observers) = self.fanout.numbers();
+        Gauges {
+            connections: self.connections.len(),
+            attached_sessions,
+            detached_sessions,
+            users,
+            channels,
+            members,
+            full_channels,
+            interval_channels,
+            count_channels,
+            observers,
+        }
     }
 
     /// The node's name.
@@ -259,6 +304,7 @@ impl Registry {
             self.await_session(now, session, detached);
             return;
         }
+        tracing::debug!(session = session.0, "did not come back");
         let ops = self.sessions.end(session);
         self.submit(session, ops);
     }

@@ -5,20 +5,20 @@ use herenow_protocol::Attributes;
 use super::Registry;
 use super::backing::Backing;
 use crate::names::{Channel, User};
-use crate::store::Rosters;
+use crate::store::{MAX_PAGE_BYTES, Rosters};
 use crate::{Millis, UsersPage};
 
 impl Registry {
     /// The rosters of a node that shares no store. Those of a shared store are read there.
-    fn rosters(&self) -> Option<&Rosters> {
+    pub(super) fn rosters(&self) -> Option<&Rosters> {
         match &self.backing {
             Backing::Own(own) => Some(&own.rosters),
             Backing::Shared(_) => None,
         }
     }
 
-    /// Members of a channel, ordered by user id, those after `after`, at most `limit` (read as 1 if 0). `None` where
-    /// the store is shared: it is asked itself.
+    /// Members of a channel, ordered by user id, those after `after`, at most `limit` (read as 1 if 0) and about
+    /// [`MAX_PAGE_BYTES`]. `None` where the store is shared: it is asked itself.
     pub fn users(
         &self,
         now: Millis,
@@ -29,7 +29,7 @@ impl Registry {
     ) -> Option<UsersPage> {
         let rosters = self.rosters()?;
         let channel = Channel::new(application.into(), channel);
-        let (users, more) = rosters.page(&channel, after, limit.max(1));
+        let (users, more) = rosters.page(&channel, after, limit.max(1), MAX_PAGE_BYTES);
         let next = if more { users.last().map(|member| member.user.clone()) } else { None };
         let count = rosters.count(&channel) as u64;
         Some(UsersPage { users, count, next, settles_in_ms: self.settles_in_ms(now) })

@@ -1,4 +1,4 @@
-//! The rate limit of one session: a token bucket.
+//! A rate limit: a token bucket.
 
 use herenow_protocol::Limits;
 
@@ -9,18 +9,22 @@ const THOUSANDTHS: u64 = 1_000;
 /// Holds up to a burst of frames and fills at the rate. Counted in thousandths of a frame, so that a rate of `n`
 /// frames a second adds `n` a millisecond.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     thousandths: u64,
     filled_at: Millis,
 }
 
 impl Bucket {
-    pub(crate) fn full(now: Millis, limits: &Limits) -> Self {
+    /// A full one.
+    pub fn full(now: Millis, limits: &Limits) -> Self {
         Self { thousandths: capacity(limits), filled_at: now }
     }
 
-    /// Takes one frame, or says in how many milliseconds there is one.
-    pub(crate) fn take(&mut self, now: Millis, limits: &Limits) -> Result<(), u64> {
+    /// Takes one frame.
+    ///
+    /// # Errors
+    /// In how many milliseconds there is one.
+    pub fn take(&mut self, now: Millis, limits: &Limits) -> Result<(), u64> {
         let rate = u64::from(limits.frames_per_second);
         if rate == 0 {
             return Ok(());
@@ -35,6 +39,12 @@ impl Bucket {
             }
             None => Err((THOUSANDTHS - self.thousandths).div_ceil(rate)),
         }
+    }
+
+    /// Whether it is as good as a new one.
+    pub fn is_full(&self, now: Millis, limits: &Limits) -> bool {
+        let filled = now.since(self.filled_at).saturating_mul(u64::from(limits.frames_per_second));
+        self.thousandths.saturating_add(filled) >= capacity(limits)
     }
 }
 

@@ -11,12 +11,13 @@ use herenow_protocol::{
 };
 use rustc_hash::FxHashMap;
 
+use crate::access::{Access, Capability};
 use crate::names::{Channel, User};
 use crate::store::{Action, Op};
 use crate::{ConnectionId, Millis};
-use bucket::Bucket;
 use session::{Presence, Session};
 
+pub use bucket::Bucket;
 pub(crate) use session::{Detached, SessionId};
 
 /// All sessions of one node. Bounded by [`MAX_SESSIONS_PER_USER`] a user; the driver bounds connections, and a
@@ -27,12 +28,16 @@ pub(crate) struct Sessions {
     sessions: FxHashMap<SessionId, Session>,
     by_user: HashMap<User, Vec<SessionId>>,
     last_id: u64,
+    /// How many are on a socket.
+    attached: usize,
 }
 
 /// A connection is now that of a session.
 #[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) id: SessionId,
+    /// Whether the session was known.
+    pub(crate) resumed: bool,
     /// The older connection of the same session.
     pub(crate) replaced: Option<ConnectionId>,
     /// A session that had to go, and what ends its memberships.
@@ -59,7 +64,7 @@ pub(crate) struct Wish {
 
 impl Sessions {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, sessions: FxHashMap::default(), by_user: HashMap::new(), last_id: 0 }
+        Self { limits, sessions: FxHashMap::default(), by_user: HashMap::new(), last_id: 0, attached: 0 }
     }
 
     /// Makes `connection` the one of a session, which is new unless the same secret and user are known.
@@ -67,7 +72,7 @@ impl Sessions {
         &mut self,
         now: Millis,
         connection: ConnectionId,
-        user: &User,
+        (user, access): (&User, &Access),
         secret: SessionSecret,
         attempt: u32,
     ) -> Result<Attached, Denied> {
@@ -81,18 +86,27 @@ impl Sessions {
                 Presence::Attached(older) => Some(older),
                 Presence::Lost { .. } | Presence::Parted { .. } => None,
             };
+            self.attached += usize::from(replaced.is_none());
             session.attempt = attempt;
+            session.access = access.clone();
             session.presence = Presence::Attached(connection);
             session.spared = false;
-            return Ok(Attached { id, replaced, evicted: None });
+            return Ok(Attached { id, resumed: true, replaced, evicted: None });
         }
         let evicted = self.make_room(user)?;
         self.last_id += 1;
         let id = SessionId(self.last_id);
         let bucket = Bucket::full(now, &self.limits);
-        self.sessions.insert(id, Session::new(user.clone(), secret, attempt, connection, bucket));
+        self.sessions
+            .insert(id, Session::new(user.clone(), access.clone(), secret, attempt, connection, bucket));
         self.by_user.entry(user.clone()).or_default().push(id);
-        Ok(Attached { id, replaced: None, evicted })
+        self.attached += 1;
+        Ok(Attached { id, resumed: false, replaced: None, evicted })
+    }
+
+    /// Whether a session is known.
+    pub(crate) fn knows(&self, user: &User, secret: SessionSecret) -> bool {
+        self.find(user, secret).is_some()
     }
 
     fn find(&self, user: &User, secret: SessionSecret) -> Option<SessionId> {
@@ -122,6 +136,10 @@ impl Sessions {
                 wish.refused.push(Refused { channel: name, code: refusal.code });
                 continue;
             }
+            if !session.access.allows(Capability::Join, &name) {
+                wish.refused.push(Refused { channel: name, code: Code::Forbidden });
+                continue;
+            }
             let channel = session.user.channel(&name);
             if channels.contains(&channel) {
                 continue;
@@ -146,6 +164,9 @@ impl Sessions {
     pub(crate) fn join(&mut self, id: SessionId, name: &str) -> Result<Op, Refusal> {
         validate_channel(name)?;
         let session = self.sessions.get_mut(&id).ok_or(ENDED)?;
+        if !session.access.allows(Capability::Join, name) {
+            return Err(FORBIDDEN);
+        }
         let channel = session.user.channel(name);
         if !session.joined.contains(&channel) {
             if session.joined.len() >= self.limits.joined as usize {
@@ -171,11 +192,53 @@ impl Sessions {
         validate_channel(name)?;
         validate_attributes(&attributes)?;
         let session = self.sessions.get(&id).ok_or(ENDED)?;
+        if !session.access.allows(Capability::Attributes, name) {
+            return Err(FORBIDDEN);
+        }
         let channel = session.user.channel(name);
         if !session.joined.contains(&channel) {
             return Err(NOT_JOINED);
         }
         Ok(session.op(channel, Action::Set(attributes)))
+    }
+
+    /// Checks an observation, or a join that is not noted yet, and gives whose it is.
+    pub(crate) fn user_who_may(
+        &self,
+        id: SessionId,
+        capability: Capability,
+        name: &str,
+    ) -> Result<&User, Refusal> {
+        validate_channel(name)?;
+        let session = self.sessions.get(&id).ok_or(ENDED)?;
+        if session.access.allows(capability, name) { Ok(&session.user) } else { Err(FORBIDDEN) }
+    }
+
+    /// From now on a newer token says what the session may. What it has joined and may not is left; gives those
+    /// channels, too.
+    pub(crate) fn restrict(&mut self, id: SessionId, access: Access) -> Vec<Op> {
+        let Some(session) = self.sessions.get_mut(&id) else { return Vec::new() };
+        session.access = access;
+        let may = |channel: &Channel| session.access.allows(Capability::Join, channel.name());
+        let (kept, lost) = std::mem::take(&mut session.joined).into_iter().partition(may);
+        session.joined = kept;
+        lost.into_iter().map(|channel| session.op(channel, Action::Leave)).collect()
+    }
+
+    /// Whether a session may observe a channel.
+    pub(crate) fn may_observe(&self, id: SessionId, name: &str) -> bool {
+        self.sessions.get(&id).is_some_and(|session| session.access.allows(Capability::Observe, name))
+    }
+
+    /// The sessions of a user.
+    pub(crate) fn of_user(&self, user: &User) -> Vec<SessionId> {
+        self.by_user.get(user).cloned().unwrap_or_default()
+    }
+
+    /// Forgets a session; the ops end its memberships as if it had left.
+    pub(crate) fn expel(&mut self, id: SessionId) -> Vec<Op> {
+        let Some(session) = self.remove(id) else { return Vec::new() };
+        session.ops(&Action::Leave)
     }
 
     /// Takes a frame from the session's rate, or says in how many milliseconds there is one.
@@ -186,11 +249,22 @@ impl Sessions {
         }
     }
 
+    /// Takes so many frames from the session's rate, or as many as there are.
+    pub(crate) fn spend_all(&mut self, now: Millis, id: SessionId, count: u32) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        for _ in 0..count.min(self.limits.burst.max(1)) {
+            if session.bucket.take(now, &self.limits).is_err() {
+                return;
+            }
+        }
+    }
+
     /// The socket of a session was lost. Whether the session was on it.
     pub(crate) fn lose(&mut self, now: Millis, id: SessionId, connection: ConnectionId) -> bool {
         match self.sessions.get_mut(&id) {
             Some(session) if session.presence == Presence::Attached(connection) => {
                 session.presence = Presence::Lost { since: now };
+                self.attached -= 1;
                 true
             }
             Some(_) | None => false,
@@ -200,13 +274,19 @@ impl Sessions {
     /// The session said goodbye.
     pub(crate) fn part(&mut self, now: Millis, id: SessionId) -> Vec<Op> {
         let Some(session) = self.sessions.get_mut(&id) else { return Vec::new() };
-        session.presence = Presence::Parted { since: now };
+        let before = std::mem::replace(&mut session.presence, Presence::Parted { since: now });
+        self.attached -= usize::from(before.detached().is_none());
         session.ops(&Action::Linger)
     }
 
     /// How a session came off its socket; `None` for one that is on it, or is not known.
     pub(crate) fn detached(&self, id: SessionId) -> Option<Detached> {
         self.sessions.get(&id)?.presence.detached()
+    }
+
+    /// When a session that is on no socket came off it.
+    pub(crate) fn detached_since(&self, id: SessionId) -> Option<Millis> {
+        self.sessions.get(&id)?.presence.detached_since()
     }
 
     /// Whether a detached session may have more time to resume: once.
@@ -216,17 +296,28 @@ impl Sessions {
 
     /// Forgets a session; the ops end its memberships in the way that it ended.
     pub(crate) fn end(&mut self, id: SessionId) -> Vec<Op> {
-        let Some(session) = self.sessions.remove(&id) else { return Vec::new() };
+        let Some(session) = self.remove(id) else { return Vec::new() };
+        session.ops(match session.presence {
+            Presence::Parted { .. } => &Action::Goodbye,
+            Presence::Attached(_) | Presence::Lost { .. } => &Action::Timeout,
+        })
+    }
+
+    fn remove(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.sessions.remove(&id)?;
+        self.attached -= usize::from(session.presence.detached().is_none());
         if let Some(known) = self.by_user.get_mut(&session.user) {
             known.retain(|other| *other != id);
             if known.is_empty() {
                 self.by_user.remove(&session.user);
             }
         }
-        session.ops(match session.presence {
-            Presence::Parted { .. } => &Action::Goodbye,
-            Presence::Attached(_) | Presence::Lost { .. } => &Action::Timeout,
-        })
+        Some(session)
+    }
+
+    /// Sessions on a socket, those that are not, and users.
+    pub(crate) fn numbers(&self) -> (usize, usize, usize) {
+        (self.attached, self.sessions.len() - self.attached, self.by_user.len())
     }
 
     /// All sessions, oldest first.
@@ -282,6 +373,10 @@ impl Sessions {
 /// The answer to a set where the session has not joined.
 pub(crate) const NOT_JOINED: Refusal =
     Refusal { code: Code::NotJoined, message: "the session has not joined the channel" };
+
+/// The answer to what the token does not allow.
+const FORBIDDEN: Refusal =
+    Refusal { code: Code::Forbidden, message: "the token does not allow this on the channel" };
 
 /// A connection outlived its session: never, as long as the registry detaches a session before it ends it.
 const ENDED: Refusal = Refusal { code: Code::Unavailable, message: "the session has ended" };

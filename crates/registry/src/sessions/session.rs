@@ -3,6 +3,7 @@
 use herenow_protocol::{Attributes, Position, SessionSecret};
 
 use super::bucket::Bucket;
+use crate::access::Access;
 use crate::names::{Channel, User};
 use crate::store::{Action, Op, OwnerId};
 use crate::{ConnectionId, Millis};
@@ -67,6 +68,8 @@ struct Noted {
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) user: User,
+    /// What its newest token allows.
+    pub(crate) access: Access,
     pub(crate) secret: SessionSecret,
     pub(crate) attempt: u32,
     pub(crate) presence: Presence,
@@ -83,6 +86,7 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(
         user: User,
+        access: Access,
         secret: SessionSecret,
         attempt: u32,
         connection: ConnectionId,
@@ -92,6 +96,7 @@ impl Session {
         Self {
             owner: OwnerId::of(secret),
             user,
+            access,
             secret,
             attempt,
             presence,

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 pub use crate::names::{Channel, User};
 
 pub use messages::{Answer, Outcome, Partition, Request};
+pub use rosters::MAX_PAGE_BYTES;
 pub(crate) use rosters::Rosters;
 pub use shared::SharedStore;
 

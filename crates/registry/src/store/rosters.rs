@@ -11,6 +11,9 @@ use super::{Action, Effect, Incarnation, Op, OwnerId, Sequenced};
 use crate::Millis;
 use crate::names::{Channel, User};
 
+/// A page of members ends once their names and attributes have so many bytes: who asks for a page may be slow to read it.
+pub const MAX_PAGE_BYTES: usize = 256 * 1024;
+
 /// All members of a store, or of one partition of it. Holds only channels with members, so it is bounded by what sessions
 /// have joined.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(crate) struct Rosters {
     epoch: Epoch,
     seq: u64,
     channels: HashMap<Channel, Roster>,
+    /// In all channels.
+    members: usize,
     /// The channels that each user is a member of.
     memberships: HashMap<User, BTreeSet<Channel>>,
     gone: Gone,
@@ -59,6 +64,7 @@ impl Rosters {
             epoch,
             seq: 0,
             channels: HashMap::new(),
+            members: 0,
             memberships: HashMap::new(),
             gone: Gone::default(),
             forgotten_seq: 0,
@@ -161,7 +167,9 @@ impl Rosters {
             set_at: NEVER,
             owners: Vec::new(),
         });
-        let fresh = member.owners.is_empty() || broken!(TellsSecondJoin);
+        let is_new = member.owners.is_empty();
+        self.members += usize::from(is_new);
+        let fresh = is_new || broken!(TellsSecondJoin);
         #[cfg(feature = "breaks")]
         if broken!(KeepsAttributes) && fresh {
             member.attributes = crate::breaks::kept(user.id());
@@ -216,7 +224,7 @@ impl Rosters {
         if !member.owners.is_empty() {
             return Effect::Unchanged;
         }
-        roster.members.remove(user.id());
+        self.members -= usize::from(roster.members.remove(user.id()).is_some());
         if let Some(channels) = self.memberships.get_mut(user) {
             channels.remove(&channel);
             if channels.is_empty() {
@@ -285,20 +293,40 @@ impl Rosters {
         (roster.seq, members.collect())
     }
 
-    /// Members after `after`, at most `limit`, and whether there are more.
-    pub(crate) fn page(&self, channel: &Channel, after: Option<&str>, limit: usize) -> (Vec<Member>, bool) {
+    /// Members after `after`, and whether there are more: at most `limit`, and no further one once the names and attributes
+    /// of a page have `max_bytes`.
+    pub(crate) fn page(
+        &self,
+        channel: &Channel,
+        after: Option<&str>,
+        limit: usize,
+        max_bytes: usize,
+    ) -> (Vec<Member>, bool) {
         let Some(roster) = self.channels.get(channel) else { return (Vec::new(), false) };
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut rest = roster.members.range::<str, _>((start, Bound::Unbounded));
-        let members = rest
-            .by_ref()
-            .take(limit)
-            .map(|(user, member)| Member {
-                user: user.as_ref().into(),
-                attributes: member.attributes.clone(),
-            })
-            .collect();
-        (members, rest.next().is_some())
+        let mut rest = roster.members.range::<str, _>((start, Bound::Unbounded)).peekable();
+        let (mut members, mut bytes) = (Vec::new(), 0);
+        while members.len() < limit && bytes < max_bytes {
+            let Some((user, member)) = rest.next() else { break };
+            bytes += user.len() + member.attributes.byte_len();
+            members.push(Member { user: user.as_ref().into(), attributes: member.attributes.clone() });
+        }
+        (members, rest.peek().is_some())
+    }
+
+    /// Channels with members, and members of all of them.
+    pub(crate) fn numbers(&self) -> (usize, usize) {
+        (self.channels.len(), self.members)
+    }
+
+    /// All channels with members, and how many.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (&Channel, usize)> {
+        self.channels.iter().map(|(channel, roster)| (channel, roster.members.len()))
+    }
+
+    /// Whether a user is a member.
+    pub(crate) fn has(&self, channel: &Channel, user: &str) -> bool {
+        self.member(channel, user).is_some()
     }
 
     pub(crate) fn count(&self, channel: &Channel) -> usize {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use herenow_protocol::{Attributes, Epoch, Member};
 
-use super::{Answer, Incarnation, Op, Outcome, Partition, Request, Rosters, Sequenced};
+use super::{Answer, Incarnation, MAX_PAGE_BYTES, Op, Outcome, Partition, Request, Rosters, Sequenced};
 use crate::Millis;
 use crate::names::{Channel, User};
 
@@ -76,7 +76,33 @@ impl SharedStore {
     /// The members of a channel, ordered by user id.
     pub fn members(&self, application: &str, channel: &str) -> Vec<Member> {
         let channel = Channel::new(application.into(), channel);
-        self.share(&channel).map(|share| share.rosters.page(&channel, None, usize::MAX).0).unwrap_or_default()
+        self.share(&channel)
+            .map(|share| share.rosters.page(&channel, None, usize::MAX, usize::MAX).0)
+            .unwrap_or_default()
+    }
+
+    /// A page of them: those after `after`, at most `limit` and about [`MAX_PAGE_BYTES`], and whether there are more.
+    pub fn page(&self, channel: &Channel, after: Option<&str>, limit: usize) -> (Vec<Member>, bool) {
+        self.share(channel)
+            .map(|share| share.rosters.page(channel, after, limit, MAX_PAGE_BYTES))
+            .unwrap_or_default()
+    }
+
+    /// The largest channels of an application whose names begin with `prefix`, largest first, at most `limit`, each with its
+    /// members.
+    pub fn largest(&self, application: &str, prefix: &str, limit: usize) -> Vec<(String, u64)> {
+        let mut found: Vec<(String, u64)> = self
+            .shares
+            .iter()
+            .flat_map(|share| share.rosters.sizes())
+            .filter(|(channel, _)| channel.application() == application && channel.name().starts_with(prefix))
+            .map(|(channel, members)| (channel.name().into(), members as u64))
+            .collect();
+        found.sort_unstable_by(|(one, members), (other, others)| {
+            others.cmp(members).then_with(|| one.cmp(other))
+        });
+        found.truncate(limit);
+        found
     }
 
     /// The attributes of a member; none for a user who is no member.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use herenow_protocol::{
     ClientFrame, CloseCode, Code, Decoded, Encoding, Hello, ServerFrame, SessionSecret, codec,
 };
-use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry};
+use herenow_registry::{Access, Config, ConnectionId, Identity, Millis, Output, Registry};
 
 use crate::backing::Backing;
 use crate::eye::{Eye, Watch, attributes_of, tells};
@@ -250,7 +250,13 @@ impl Driver {
             attempt,
             joined: joined.iter().map(|channel| (*channel).into()).collect(),
         };
-        let identity = Identity { application: application.into(), user: name.into(), expires_at: None };
+        let identity = Identity {
+            application: application.into(),
+            user: name.into(),
+            expires_at: None,
+            access: Access::default(),
+            key: None,
+        };
         // What an older attempt is told.
         self.closable.insert((connection, CloseCode::Replaced.number()));
         self.registry.handle_hello(Millis(self.now), connection, encoding(connection), hello, identity);

@@ -3,18 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use herenow_protocol::{
-    Attributes, ClientFrame, CloseCode, Code, Decoded, Encoding, Hello, Position, ServerFrame, SessionSecret,
-    Snapshot, Transition, Welcome, codec,
+    Attributes, ClientFrame, CloseCode, Code, Decoded, Encoding, Epoch, Hello, Member, Position, ServerFrame,
+    SessionSecret, Snapshot, Transition, Welcome, codec,
 };
-use herenow_registry::{Config, ConnectionId, Identity, Millis, Output, Registry, UsersPage};
+use herenow_registry::store::{Request, SharedStore};
+use herenow_registry::{Access, Config, ConnectionId, Identity, Millis, Output, Registry, UsersPage};
 
 pub(crate) const APPLICATION: &str = "app";
 
 /// The start of all tests: any time but 0, and on a tick's boundary.
 pub(crate) const START: u64 = 1_000_000;
 
+/// The partitions of a store that is shared.
+const PARTITIONS: u16 = 2;
+
 pub(crate) struct World {
     pub(crate) registry: Registry,
+    /// What the registry shares, if it does, and the reads of its log where nothing has happened yet.
+    store: Option<(SharedStore, Vec<Request>)>,
     pub(crate) now: u64,
     encodings: BTreeMap<ConnectionId, Encoding>,
     received: BTreeMap<ConnectionId, VecDeque<ServerFrame>>,
@@ -34,8 +40,21 @@ impl World {
     }
 
     pub(crate) fn with(config: Config) -> Self {
+        Self::of(Registry::new(config, 7, Millis(START)), None)
+    }
+
+    /// A node on a store that it shares, and that answers at once.
+    pub(crate) fn sharing() -> Self {
+        let config = Config::default();
+        let store = SharedStore::new(Millis(START), Epoch(7), PARTITIONS, config.node_lease_ms);
+        let registry = Registry::sharing(config, PARTITIONS, 7, Millis(START));
+        Self::of(registry, Some((store, Vec::new())))
+    }
+
+    fn of(registry: Registry, store: Option<(SharedStore, Vec<Request>)>) -> Self {
         Self {
-            registry: Registry::new(config, 7, Millis(START)),
+            registry,
+            store,
             now: START,
             encodings: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -257,13 +276,30 @@ impl World {
                         self.registry.handle_heard(self.millis(), connection);
                     }
                 }
-                Output::Ask(request) => panic!("a node of its own asks nobody: {request:?}"),
+                Output::Ask(request) => self.ask(request),
                 Output::Close { connection, code, reason } => {
                     assert!(reason.len() <= 123, "a close frame holds 123 bytes of reason");
                     assert_eq!(self.closed.insert(connection, (code, reason)), None, "closed twice");
                 }
             }
         }
+    }
+
+    /// Answers a request, and the reads that it ends.
+    fn ask(&mut self, request: Request) {
+        let now = self.millis();
+        let Some((store, waiting)) = &mut self.store else {
+            panic!("a node of its own asks nobody: {request:?}")
+        };
+        waiting.insert(0, request);
+        let registry = &mut self.registry;
+        waiting.retain(|request| match store.handle(now, request) {
+            Some(answer) => {
+                registry.handle_store(now, answer);
+                false
+            }
+            None => true,
+        });
     }
 
     /// Lets time pass, waking the registry at each of its deadlines.
@@ -341,8 +377,18 @@ impl World {
     }
 
     pub(crate) fn users(&self, channel: &str) -> Vec<String> {
-        let page = self.page(channel, None, 100_000);
-        page.users.into_iter().map(|member| member.user).collect()
+        self.members(channel).into_iter().map(|member| member.user).collect()
+    }
+
+    /// All, page by page.
+    pub(crate) fn members(&self, channel: &str) -> Vec<Member> {
+        let mut page = self.page(channel, None, 100_000);
+        let mut members = page.users;
+        while let Some(after) = page.next {
+            page = self.page(channel, Some(&after), 100_000);
+            members.append(&mut page.users);
+        }
+        members
     }
 }
 
@@ -357,7 +403,13 @@ impl PartialEq<Result<Option<bool>, Code>> for Answer {
 }
 
 pub(crate) fn identity(user: &str) -> Identity {
-    Identity { application: APPLICATION.into(), user: user.into(), expires_at: None }
+    Identity {
+        application: APPLICATION.into(),
+        user: user.into(),
+        expires_at: None,
+        access: Access::default(),
+        key: None,
+    }
 }
 
 pub(crate) fn moods(mood: &str) -> Attributes {

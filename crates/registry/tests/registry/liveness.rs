@@ -1,7 +1,7 @@
 //! Pings, vanished machines, ended tokens, shutdown.
 
 use herenow_protocol::{ClientFrame, CloseCode, Hello, ServerFrame, SessionSecret};
-use herenow_registry::{Config, ConnectionId, Identity, Millis};
+use herenow_registry::{Config, ConnectionId, Identity, KeyId, Millis};
 
 use crate::harness::*;
 
@@ -219,6 +219,77 @@ fn a_refused_token_does_not_prolong_it() {
     let other = Identity { expires_at: Some(Millis(ends + 50_000)), ..identity("bob") };
     world.registry.handle_token(world.millis(), ada, 1, Ok(other));
     world.advance(31_000);
+    assert_eq!(world.close_of(ada), Some((CloseCode::Unauthorized, "token_expired")));
+}
+
+fn client_with_key(world: &mut World, secret: u128, key: u64) -> ConnectionId {
+    let connection = world.connect();
+    let hello = Hello {
+        client_id: APPLICATION.into(),
+        token: None,
+        session: SessionSecret(secret),
+        attempt: 1,
+        joined: vec!["lobby".into()],
+    };
+    let who = Identity { key: Some(KeyId(key)), ..identity("ada") };
+    world.hello_as(connection, hello, who);
+    connection
+}
+
+#[test]
+fn a_token_of_a_withdrawn_key_has_expired() {
+    let mut world = World::new();
+    let old: Vec<_> = (0..10).map(|secret| client_with_key(&mut world, secret, 1)).collect();
+    let (other, renewed) = (client_with_key(&mut world, 10, 2), client_with_key(&mut world, 11, 1));
+    let guest = world.client("guest", 12, &["lobby"]);
+    world.registry.handle_withdrawn_keys(world.millis(), &[KeyId(1)]);
+    let fresh = Identity { key: Some(KeyId(2)), ..identity("ada") };
+    world.registry.handle_token(world.millis(), renewed, 1, Ok(fresh));
+    world.advance(14_999);
+    assert!(old.iter().all(|connection| world.close_of(*connection).is_none()), "there is time for another");
+    world.advance(7_000);
+    let closed = old.iter().filter(|connection| world.close_of(**connection).is_some()).count();
+    assert!((1..10).contains(&closed), "not all at once: {closed}");
+    world.advance(8_001);
+    for connection in old {
+        assert_eq!(world.close_of(connection), Some((CloseCode::Unauthorized, "token_expired")));
+    }
+    world.advance(600_000);
+    for connection in [other, renewed, guest] {
+        assert_eq!(world.close_of(connection), None);
+    }
+}
+
+/// Of what was verified before, and arrives after it.
+#[test]
+fn a_token_that_comes_when_its_key_is_withdrawn_has_expired_too() {
+    let mut world = World::new();
+    let ada = client_with_key(&mut world, 1, 1);
+    world.registry.handle_withdrawn_keys(world.millis(), &[KeyId(1)]);
+    let late = client_with_key(&mut world, 2, 1);
+    let welcome = world.take(late);
+    assert!(
+        matches!(&welcome[0], ServerFrame::Welcome(welcome) if welcome.expires_in_ms == Some(0)),
+        "{welcome:?}"
+    );
+    let stale = Identity { key: Some(KeyId(1)), ..identity("ada") };
+    world.registry.handle_token(world.millis(), ada, 1, Ok(stale));
+    world.advance(30_000);
+    for connection in [ada, late] {
+        assert_eq!(world.close_of(connection), Some((CloseCode::Unauthorized, "token_expired")));
+    }
+}
+
+#[test]
+fn a_withdrawn_key_gives_no_more_time_than_the_token_had() {
+    let mut world = World::new();
+    let ends = Millis(world.now);
+    let ada = client_with_key(&mut world, 1, 1);
+    let ended = Identity { key: Some(KeyId(1)), expires_at: Some(ends), ..identity("ada") };
+    world.registry.handle_token(world.millis(), ada, 1, Ok(ended));
+    world.advance(29_000);
+    world.registry.handle_withdrawn_keys(world.millis(), &[KeyId(1)]);
+    world.advance(1_000);
     assert_eq!(world.close_of(ada), Some((CloseCode::Unauthorized, "token_expired")));
 }
 

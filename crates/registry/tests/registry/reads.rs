@@ -1,5 +1,7 @@
 //! What HTTP asks.
 
+use herenow_registry::store::MAX_PAGE_BYTES;
+
 use crate::harness::*;
 
 #[test]
@@ -38,6 +40,31 @@ fn users_come_in_pages_ordered_by_id() {
     assert_eq!(page(Some("z"), 2), (vec![], None));
     assert_eq!(page(None, 0), (vec!["u0".into()], Some("u0".into())));
     assert_eq!(page(None, usize::MAX).0.len(), 5);
+}
+
+#[test]
+fn a_page_ends_at_so_many_bytes() {
+    let mut world = World::new();
+    let mood = "m".repeat(1_000);
+    for n in 0..600 {
+        let client = world.client(&format!("user-{n:03}"), n, &["lobby"]);
+        world.set(client, "lobby", &mood);
+    }
+    let (mut users, mut after, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let page = world.page("lobby", after.as_deref(), 1_000);
+        let bytes: usize =
+            page.users.iter().map(|member| member.user.len() + member.attributes.byte_len()).sum();
+        assert!(bytes <= MAX_PAGE_BYTES + 9_000 && page.count == 600, "{bytes}");
+        users.extend(page.users.into_iter().map(|member| member.user));
+        pages += 1;
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, 3);
+    assert_eq!(users, (0..600).map(|n| format!("user-{n:03}")).collect::<Vec<_>>());
 }
 
 #[test]

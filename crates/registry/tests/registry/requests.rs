@@ -3,7 +3,7 @@
 use herenow_protocol::{
     Attributes, ClientFrame, CloseCode, Code, Decoded, FrameId, Limits, Refusal, ServerFrame,
 };
-use herenow_registry::{Config, ConnectionId, Identity, Millis};
+use herenow_registry::{Config, ConnectionId, Identity, Millis, TokenRefusal};
 
 use crate::harness::*;
 
@@ -208,6 +208,43 @@ fn leaves_and_unobserves_count() {
 }
 
 #[test]
+fn what_holds_no_frame_counts_as_one() {
+    let mut world = rated(1);
+    let ada = world.client("ada", 1, &[]);
+    world.registry.handle_empty(world.millis(), ada, 3);
+    world.say(ada, joins(0..2));
+    assert_eq!(answers(&mut world, ada), (1, vec![Some(1_000)]));
+    // There is nothing to answer, and what is beyond the limit is not owed.
+    world.registry.handle_empty(world.millis(), ada, u32::MAX);
+    world.drain();
+    assert_eq!(answers(&mut world, ada), (0, vec![]));
+    assert_eq!(world.close_of(ada), None);
+    world.advance(1_000);
+    world.say(ada, joins(2..4));
+    assert_eq!(answers(&mut world, ada), (1, vec![Some(1_000)]));
+    assert_eq!(world.leave(ada, "lobby"), Ok(None));
+
+    let mut world = rated(0);
+    let ada = world.client("ada", 1, &[]);
+    world.registry.handle_empty(world.millis(), ada, u32::MAX);
+    world.say(ada, joins(0..5));
+    assert_eq!(answers(&mut world, ada), (5, vec![]));
+}
+
+#[test]
+fn what_holds_no_frame_is_no_sign_of_life() {
+    let mut world = World::new();
+    let ada = world.client("ada", 1, &[]);
+    world.vanish(ada);
+    for _ in 0..25 {
+        world.registry.handle_empty(world.millis(), ada, 1);
+        world.advance(1_000);
+    }
+    assert_eq!(world.close_code(ada), Some(CloseCode::Silent));
+    world.registry.handle_empty(world.millis(), ada, 1);
+}
+
+#[test]
 fn all_other_requests_are_refused_beyond_the_rate() {
     let mut world = rated(1);
     let ada = world.client("ada", 1, &["lobby"]);
@@ -269,8 +306,11 @@ fn a_fresh_token_of_the_same_user_is_taken() {
         assert!(matches!(refused.as_slice(), [ServerFrame::Error { code: Code::Unauthorized, .. }]));
     }
     let refusal = Refusal { code: Code::TokenExpired, message: "the token has expired" };
-    let refused = token(&mut world, Err(refusal));
+    let refused = token(&mut world, Err(refusal.into()));
     assert!(matches!(refused.as_slice(), [ServerFrame::Error { code: Code::TokenExpired, .. }]));
+    let refusal = Refusal { code: Code::RateLimited, message: "the connection sends fresh tokens too fast" };
+    let refused = token(&mut world, Err(TokenRefusal { refusal, retry_in_ms: Some(700) }));
+    assert!(matches!(refused.as_slice(), [ServerFrame::Error { retry_in_ms: Some(700), .. }]));
     assert_eq!(world.close_of(ada), None);
 }
 

@@ -46,8 +46,8 @@ impl Traffic {
 
     fn assert_exact(&mut self, connection: ConnectionId, view: &mut Watcher) {
         view.apply_all(self.world.take(connection));
-        let page = self.world.page("lobby", None, 10_000);
-        let expected = page.users.into_iter().map(|member| (member.user, member.attributes)).collect();
+        let members = self.world.members("lobby");
+        let expected = members.into_iter().map(|member| (member.user, member.attributes)).collect();
         assert_eq!(view.roster, expected);
     }
 }

@@ -29,10 +29,14 @@ pub(crate) async fn connect(
             .with_remedy("Connect with a WebSocket client.")
     })?;
     let address = client_address(peer, request.headers(), &app.config.trusted_proxies);
-    let admitted = app.admission.admit(address).map_err(|full| match full {
-        Full::Server => ApiError::new(Code::Unavailable, "too many sockets have not said who they are"),
-        Full::Address => {
-            ApiError::new(Code::RateLimited, "too many sockets of this address have not said who they are")
+    let admitted = app.admission.admit(address).map_err(|full| {
+        app.metrics.not_admitted(full);
+        match full {
+            Full::Server => ApiError::new(Code::Unavailable, "too many sockets have not said who they are"),
+            Full::Address => ApiError::new(
+                Code::RateLimited,
+                "too many sockets of this address have not said who they are",
+            ),
         }
     })?;
     let encoding = if is_allowed(&app.origins, request.headers()) {

@@ -9,7 +9,9 @@ use axum::response::{IntoResponse, Response};
 use herenow_protocol::{Code, Refusal};
 use serde::Serialize;
 
+use super::unread::Room;
 use crate::actor::Stopped;
+use crate::members::Unavailable;
 
 /// How much of what the client wrote an error repeats.
 const MAX_QUOTED: usize = 100;
@@ -21,6 +23,7 @@ pub(crate) struct ApiError {
     code: Code,
     message: Cow<'static, str>,
     remedy: &'static str,
+    retry_in_ms: u64,
 }
 
 #[derive(Serialize)]
@@ -34,11 +37,19 @@ impl ApiError {
     /// An error with the status and the remedy of its code.
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, code, message: message.into(), remedy: code.remedy() }
+        Self { status, code, message: message.into(), remedy: code.remedy(), retry_in_ms: 0 }
+    }
+
+    pub(crate) const fn code(&self) -> Code {
+        self.code
     }
 
     pub(crate) fn with_status(self, status: StatusCode) -> Self {
         Self { status, ..self }
+    }
+
+    pub(crate) fn with_retry(self, retry_in_ms: u64) -> Self {
+        Self { retry_in_ms, ..self }
     }
 
     pub(crate) fn with_remedy(self, remedy: &'static str) -> Self {
@@ -72,17 +83,30 @@ impl From<Stopped> for ApiError {
     }
 }
 
+impl From<Unavailable> for ApiError {
+    fn from(why: Unavailable) -> Self {
+        match why {
+            Unavailable::Stopped => Stopped.into(),
+            Unavailable::Store => Self::new(Code::Unavailable, "the server does not reach its store"),
+        }
+    }
+}
+
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let body = ErrorBody { code: self.code, message: &self.message, remedy: self.remedy };
         let mut response = json(&body);
         *response.status_mut() = self.status;
+        // For who counts.
+        response.extensions_mut().insert(self.code);
         let headers = response.headers_mut();
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         if self.code.retryable() {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            // Whole seconds, at least one.
+            let seconds = self.retry_in_ms.div_ceil(1_000).max(1);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
@@ -90,9 +114,21 @@ impl IntoResponse for ApiError {
 
 /// An answer that nobody may keep.
 pub(crate) fn json(body: &impl Serialize) -> Response {
+    of_json(Body::from(to_json(body)))
+}
+
+/// The same, which keeps its room until it is read.
+pub(crate) fn json_in(room: Room, body: &impl Serialize) -> Response {
+    of_json(Body::from(room.hold(to_json(body))))
+}
+
+fn to_json(body: &impl Serialize) -> Vec<u8> {
     // Only maps with keys that are no strings fail, and there are none.
-    let bytes = serde_json::to_vec(body).unwrap_or_default();
-    let mut response = Response::new(Body::from(bytes));
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn of_json(body: Body) -> Response {
+    let mut response = Response::new(body);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,37 +1,37 @@
 //! `POST /v1/guests`: a new guest, or the profile of the one whose token is given.
 
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use axum::body::{Body, to_bytes};
-use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::extract::{Request, State};
 use axum::response::Response;
 use herenow_protocol::{Code, DEFAULT_CLIENT_ID};
 use serde::{Deserialize, Serialize};
-use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::access::bearer;
+use super::body::json as json_body;
 use super::error::{ApiError, json};
-use crate::auth::{authenticate, new_guest};
+use super::openapi::Error;
+use crate::app::App;
+use crate::auth::new_guest;
 
-/// Bytes of a request's body.
-const MAX_BODY_BYTES: usize = 16 * 1024;
-/// How long a body may take.
-const BODY: Duration = Duration::from_secs(10);
 /// Bytes of a nickname (UTF-8).
 const MAX_NICKNAME_BYTES: usize = 128;
 /// Digits of the user's id in a nickname that nobody chose.
 const NICKNAME_DIGITS: usize = 4;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default)]
-struct Wish {
+pub(super) struct Wish {
+    #[schema(min_length = 1, max_length = 128, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]+$")]
     client_id: Option<String>,
+    #[schema(max_length = 128, pattern = "^[^\\u0000-\\u001F\\u007F-\\u009F]*$")]
     nickname: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct Profile {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Profile {
     id: String,
     nickname: String,
     access_token: String,
@@ -39,10 +39,32 @@ struct Profile {
 }
 
 /// Answers `{id, nickname, access_token, created_at}`. Nothing is stored: the token alone is the guest.
-pub(crate) async fn create(request: Request) -> Result<Response, ApiError> {
+///
+/// # Errors
+/// `unauthorized` where only tokens of the app's backend count.
+#[utoipa::path(
+    post,
+    path = "/v1/guests",
+    description = "Makes a guest, or says whose the given token is. Only in open mode.",
+    request_body(content = Option<Wish>, content_type = "application/json"),
+    responses(
+        (status = 200, description = "The guest, with its token", body = Profile),
+        (status = 400, description = "The body is wrong", body = Error),
+        (status = 401, description = "The given token is wrong, or the server takes no guests", body = Error),
+        (status = 403, description = "The origin is not allowed", body = Error),
+        (status = 408, description = "The body did not arrive", body = Error),
+        (status = 413, description = "The body is too large", body = Error)
+    ),
+    security((), ("token" = []))
+)]
+pub(crate) async fn create(State(app): State<Arc<App>>, request: Request) -> Result<Response, ApiError> {
+    if !app.auth.is_open() {
+        return Err(ApiError::new(Code::Unauthorized, "this server takes no guests")
+            .with_remedy("Give init an accessToken that your backend has signed."));
+    }
     let (head, body) = request.into_parts();
     let known = bearer(&head.headers)?;
-    let wish = read(body).await?;
+    let wish: Wish = json_body(body).await?;
     let token = match known {
         Some(token) => token.to_owned(),
         None => new_guest().map_err(|error| {
@@ -50,7 +72,8 @@ pub(crate) async fn create(request: Request) -> Result<Response, ApiError> {
             ApiError::new(Code::Internal, "the server has no randomness")
         })?,
     };
-    let identity = authenticate(wish.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID), Some(&token))?;
+    let application = wish.client_id.as_deref().unwrap_or(DEFAULT_CLIENT_ID);
+    let identity = app.auth.verify(application, Some(&token), app.actor.now())?;
     let profile = Profile {
         nickname: nickname(wish.nickname, &identity.user)?,
         id: identity.user,
@@ -73,23 +96,4 @@ fn nickname(wish: Option<String>, user: &str) -> Result<String, ApiError> {
         ));
     }
     Ok(nickname)
-}
-
-async fn read(body: Body) -> Result<Wish, ApiError> {
-    let bytes = timeout(BODY, to_bytes(body, MAX_BODY_BYTES))
-        .await
-        .map_err(|_| {
-            ApiError::new(Code::Timeout, "the body did not arrive in time")
-                .with_status(StatusCode::REQUEST_TIMEOUT)
-        })?
-        .map_err(|_| {
-            ApiError::new(Code::TooLarge, "the body has more than 16384 bytes, or broke off")
-                .with_remedy("Send only client_id and nickname.")
-        })?;
-    if bytes.is_empty() {
-        return Ok(Wish::default());
-    }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        ApiError::new(Code::InvalidArgument, format!("the body is not the JSON expected: {error}"))
-    })
 }

@@ -6,19 +6,25 @@ use std::task::{Context, Poll};
 
 use futures_util::StreamExt;
 use herenow_protocol::codec::Decoded;
-use herenow_protocol::{ClientFrame, Encoding, Hello};
-use herenow_registry::{ConnectionId, Identity};
-use tokio::time::Instant;
+use herenow_protocol::{ClientFrame, Code, Encoding, Hello, Refusal};
+use herenow_registry::{ConnectionId, Identity, TokenRefusal};
+use tokio::time::{Duration, Instant};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::empties::Empties;
 use super::goodbye::{answer_close, finish};
-use super::message::{BROKEN, Incoming, Part, parts, read};
+use super::message::{BROKEN, Incoming, Part, is_lost, parts, read};
 use super::upgrade::Socket;
 use crate::actor::{Command, RESTART, Stopped};
 use crate::app::App;
-use crate::auth::authenticate;
 use crate::outbox::{Closing, Work};
 use crate::shutdown::OpenSocket;
+
+/// Fresh tokens of one connection that are verified in [`TOKENS_SPAN`].
+const TOKENS: u32 = 5;
+const TOKENS_SPAN: Duration = Duration::from_secs(5);
+const TOO_MANY_TOKENS: Refusal =
+    Refusal { code: Code::RateLimited, message: "the connection sends fresh tokens too fast" };
 
 /// What a verified client began with.
 pub(crate) struct Start {
@@ -39,12 +45,19 @@ pub(crate) struct Connection {
     read_first: bool,
     /// Until then the registry needs not hear that the client lives.
     heard_until: Option<Instant>,
+    /// Pongs that answered a ping.
+    pongs: u32,
+    empties: Empties,
+    /// Since when fresh tokens are counted, and how many were verified.
+    tokens: Option<(Instant, u32)>,
     /// Counts the socket as open.
     _open: OpenSocket,
 }
 
 enum Event {
     Message(Option<Result<Message, Error>>),
+    /// So many fragments of a message that goes on.
+    Fragments(u32),
     Outbox(Work),
 }
 
@@ -78,6 +91,9 @@ impl Connection {
             socket,
             read_first: false,
             heard_until: None,
+            pongs: 0,
+            empties: Empties::default(),
+            tokens: None,
         })
     }
 
@@ -93,6 +109,7 @@ impl Connection {
         }
         match end {
             End::ByRegistry(closing) | End::ByProtocol(closing) => {
+                self.app.metrics.closed(closing.code);
                 Box::pin(finish(self.socket, closing)).await;
             }
             End::ByClient => Box::pin(answer_close(self.socket)).await,
@@ -105,7 +122,9 @@ impl Connection {
         loop {
             match poll_fn(|context| self.poll_event(context)).await {
                 Event::Message(Some(Ok(message))) => self.handle(message).await?,
-                Event::Message(Some(Err(error))) => return Err(broken(&error)),
+                Event::Message(Some(Err(error))) if is_lost(&error) => return Err(End::Lost),
+                Event::Message(Some(Err(_))) => return Err(End::ByProtocol(BROKEN)),
+                Event::Fragments(count) => self.count(count).await?,
                 Event::Message(None) | Event::Outbox(Work::Broken) => return Err(End::Lost),
                 Event::Outbox(Work::Wrote(bytes)) => self.app.actor.written(self.id, bytes),
                 Event::Outbox(Work::Close(closing)) => return Err(End::ByRegistry(closing)),
@@ -116,15 +135,25 @@ impl Connection {
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Event> {
         self.read_first = !self.read_first;
         if self.read_first {
-            if let Poll::Ready(message) = self.socket.poll_next_unpin(context) {
-                return Poll::Ready(Event::Message(message));
-            }
-            self.poll_outbox(context)
-        } else {
-            match self.poll_outbox(context) {
-                Poll::Pending => self.socket.poll_next_unpin(context).map(Event::Message),
+            match self.poll_socket(context) {
+                Poll::Pending => self.poll_outbox(context),
                 ready @ Poll::Ready(_) => ready,
             }
+        } else {
+            match self.poll_outbox(context) {
+                Poll::Pending => self.poll_socket(context),
+                ready @ Poll::Ready(_) => ready,
+            }
+        }
+    }
+
+    fn poll_socket(&mut self, context: &mut Context<'_>) -> Poll<Event> {
+        if let Poll::Ready(message) = self.socket.poll_next_unpin(context) {
+            return Poll::Ready(Event::Message(message));
+        }
+        match self.socket.get_mut().take_fragments() {
+            0 => Poll::Pending,
+            count => Poll::Ready(Event::Fragments(count)),
         }
     }
 
@@ -147,12 +176,52 @@ impl Connection {
     }
 
     async fn handle(&mut self, message: Message) -> Result<(), End> {
-        match read(&message, self.encoding).map_err(End::ByProtocol)? {
-            Incoming::Frames(frames) if frames.is_empty() => self.note_heard().await,
-            Incoming::Frames(frames) => self.forward(frames).await,
-            Incoming::Alive => self.note_heard().await,
-            Incoming::Close => Err(End::ByClient),
+        let fragments = self.socket.get_mut().take_fragments();
+        let empty = match read(&message, self.encoding).map_err(End::ByProtocol)? {
+            Incoming::Frames(frames) if frames.is_empty() => 1,
+            Incoming::Frames(frames) => {
+                self.count(fragments).await?;
+                return self.forward(frames).await;
+            }
+            Incoming::Ping => 1,
+            Incoming::Pong => u32::from(!self.is_answer()),
+            Incoming::Close => return Err(End::ByClient),
+        };
+        self.note_heard().await?;
+        self.count(fragments.saturating_add(empty)).await
+    }
+
+    /// Whether a pong may be the answer to a ping: there are no more of those than pings.
+    fn is_answer(&mut self) -> bool {
+        let is_asked = self.pongs < self.socket.get_ref().outbox().pings();
+        self.pongs += u32::from(is_asked);
+        is_asked
+    }
+
+    /// Takes so many frames' worth of the session's rate, for what arrived without frames.
+    async fn count(&mut self, count: u32) -> Result<(), End> {
+        if count == 0 {
+            return Ok(());
         }
+        match self.empties.add(Instant::now(), count) {
+            0 => Ok(()),
+            count => Ok(self.app.actor.send(Command::Empty { connection: self.id, count }).await?),
+        }
+    }
+
+    /// Verifies a fresh token. Signatures cost more than anything else that a client may ask for, so not many of them.
+    fn verify(&mut self, token: &str) -> Result<Identity, TokenRefusal> {
+        let now = Instant::now();
+        let (since, verified) =
+            self.tokens.filter(|(since, _)| now < *since + TOKENS_SPAN).unwrap_or((now, 0));
+        if verified >= TOKENS {
+            let wait = (since + TOKENS_SPAN).saturating_duration_since(now);
+            // Whole milliseconds, and not too early.
+            let retry_in_ms = u64::try_from(wait.as_millis()).ok().map(|wait| wait + 1);
+            return Err(TokenRefusal { refusal: TOO_MANY_TOKENS, retry_in_ms });
+        }
+        self.tokens = Some((since, verified + 1));
+        Ok(self.app.auth.verify(&self.application, Some(token), self.app.actor.now())?)
     }
 
     /// Tells the registry that the client lives, but not each time: pings and empty messages cost a client nothing.
@@ -168,33 +237,20 @@ impl Connection {
 
     async fn forward(&mut self, frames: Vec<Decoded<ClientFrame>>) -> Result<(), End> {
         let connection = self.id;
+        let count = self.empties.take();
+        if count > 0 {
+            self.app.actor.send(Command::Empty { connection, count }).await?;
+        }
         for part in parts(frames) {
             let command = match part {
                 Part::Frames(frames) => Command::Frames { connection, frames },
                 Part::Token { id, token } => {
-                    let outcome = authenticate(&self.application, Some(&token));
+                    let outcome = self.verify(&token);
                     Command::Token { connection, id, outcome }
                 }
             };
             self.app.actor.send(command).await?;
         }
         Ok(())
-    }
-}
-
-/// What an error while reading means.
-fn broken(error: &Error) -> End {
-    match error {
-        Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_) | Error::AttackAttempt => {
-            End::ByProtocol(BROKEN)
-        }
-        Error::ConnectionClosed
-        | Error::AlreadyClosed
-        | Error::Io(_)
-        | Error::Tls(_)
-        | Error::WriteBufferFull(_)
-        | Error::Url(_)
-        | Error::Http(_)
-        | Error::HttpFormat(_) => End::Lost,
     }
 }

@@ -10,12 +10,11 @@ use tokio::time::timeout;
 
 use super::connection::{Connection, Start};
 use super::goodbye::{answer_close, finish};
-use super::message::{BROKEN, Incoming, read};
+use super::message::{BROKEN, Incoming, is_lost, read};
 use super::upgrade::Socket;
 use crate::actor::RESTART;
 use crate::admission::Admitted;
 use crate::app::App;
-use crate::auth::authenticate;
 use crate::outbox::Closing;
 use crate::shutdown::OpenSocket;
 
@@ -63,10 +62,14 @@ pub(crate) async fn serve(
 ) {
     let encoding = match encoding {
         Ok(encoding) => encoding,
-        Err(refused) => return finish(socket, refused.closing()).await,
+        Err(refused) => {
+            let closing = refused.closing();
+            app.metrics.closed(closing.code);
+            return finish(socket, closing).await;
+        }
     };
     let end = tokio::select! {
-        end = timeout(Duration::from_millis(HELLO_TIMEOUT_MS), wait_for_hello(&mut socket, encoding)) => {
+        end = timeout(Duration::from_millis(HELLO_TIMEOUT_MS), wait_for_hello(&app, &mut socket, encoding)) => {
             end.unwrap_or(End::Refuse(LATE))
         }
         () = app.lifecycle.draining() => End::Refuse(RESTART),
@@ -77,28 +80,31 @@ pub(crate) async fn serve(
             // A task of its own, so that the room of this one, which is larger, is free for as long as it lives.
             tokio::spawn(Connection::new(app, socket, encoding, open).serve(start));
         }
-        End::Refuse(closing) => finish(socket, closing).await,
+        End::Refuse(closing) => {
+            app.metrics.closed(closing.code);
+            finish(socket, closing).await;
+        }
         End::Gone => answer_close(socket).await,
     }
 }
 
-async fn wait_for_hello(socket: &mut Socket, encoding: Encoding) -> End {
+async fn wait_for_hello(app: &App, socket: &mut Socket, encoding: Encoding) -> End {
     loop {
         let message = match socket.next().await {
             Some(Ok(message)) => message,
-            Some(Err(_)) => return End::Refuse(BROKEN),
-            None => return End::Gone,
+            Some(Err(error)) if !is_lost(&error) => return End::Refuse(BROKEN),
+            Some(Err(_)) | None => return End::Gone,
         };
         match read(&message, encoding) {
-            Ok(Incoming::Alive) => {}
+            Ok(Incoming::Ping | Incoming::Pong) => {}
             Ok(Incoming::Close) => return End::Gone,
-            Ok(Incoming::Frames(frames)) => return check_hello(frames),
+            Ok(Incoming::Frames(frames)) => return check_hello(app, frames),
             Err(closing) => return End::Refuse(closing),
         }
     }
 }
 
-fn check_hello(mut frames: Vec<Decoded<ClientFrame>>) -> End {
+fn check_hello(app: &App, mut frames: Vec<Decoded<ClientFrame>>) -> End {
     if frames.is_empty() {
         return End::Refuse(NO_HELLO);
     }
@@ -110,7 +116,7 @@ fn check_hello(mut frames: Vec<Decoded<ClientFrame>>) -> End {
             return End::Refuse(NO_HELLO);
         }
     };
-    match authenticate(&hello.client_id, hello.token.as_deref()) {
+    match app.auth.verify(&hello.client_id, hello.token.as_deref(), app.actor.now()) {
         Ok(identity) => End::Hello(Box::new(Start { hello, identity, rest })),
         Err(refusal) => End::Refuse(refused_token(refusal.code)),
     }

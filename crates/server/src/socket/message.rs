@@ -2,7 +2,8 @@
 
 use herenow_protocol::codec::{self, Decoded};
 use herenow_protocol::{ClientFrame, CloseCode, Encoding, FrameId};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::outbox::Closing;
 
@@ -14,8 +15,10 @@ const MAX_CHUNK: usize = 256;
 pub(crate) enum Incoming {
     /// Frames.
     Frames(Vec<Decoded<ClientFrame>>),
-    /// A ping or a pong: it lives.
-    Alive,
+    /// A ping: it lives.
+    Ping,
+    /// A pong: it lives, too.
+    Pong,
     /// It says goodbye to the socket.
     Close,
 }
@@ -35,10 +38,27 @@ pub(crate) fn read(message: &Message, encoding: Encoding) -> Result<Incoming, Cl
         (Message::Text(_), Encoding::Postcard) | (Message::Binary(_), Encoding::Json) => {
             return Err(WRONG_KIND);
         }
-        (Message::Ping(_) | Message::Pong(_) | Message::Frame(_), _) => return Ok(Incoming::Alive),
+        (Message::Ping(_) | Message::Frame(_), _) => return Ok(Incoming::Ping),
+        (Message::Pong(_), _) => return Ok(Incoming::Pong),
         (Message::Close(_), _) => return Ok(Incoming::Close),
     };
     frames.map(Incoming::Frames).map_err(|_| NO_FRAMES)
+}
+
+/// Whether an error while reading means that the client is gone. If not, it has sent what is no WebSocket message.
+pub(crate) const fn is_lost(error: &Error) -> bool {
+    match error {
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => true,
+        Error::Capacity(_) | Error::Protocol(_) | Error::Utf8(_) | Error::AttackAttempt => false,
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Io(_)
+        | Error::Tls(_)
+        | Error::WriteBufferFull(_)
+        | Error::Url(_)
+        | Error::Http(_)
+        | Error::HttpFormat(_) => true,
+    }
 }
 
 /// A part of a message, in order.

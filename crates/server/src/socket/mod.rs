@@ -1,6 +1,8 @@
 //! WebSockets: one task each, which reads, and writes what the kernel has not taken at once.
 
 mod connection;
+mod empties;
+mod fragments;
 mod goodbye;
 mod handshake;
 mod message;

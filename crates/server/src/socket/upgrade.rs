@@ -1,6 +1,6 @@
 //! From an HTTP request to a WebSocket.
 //!
-//! axum's own extractor would do, but it hides the stream, which [`super::wire`] writes to.
+//! axum's own extractor would do, but it hides the stream, which [`crate::writer`] writes to.
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -13,6 +13,8 @@ use hyper::header::{
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper::{Method, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -102,11 +104,17 @@ async fn open(upgraded: Upgraded, encoding: Encoding) -> Option<Socket> {
         .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_message_size(Some(MAX_MESSAGE_BYTES))
         .max_frame_size(Some(MAX_MESSAGE_BYTES));
-    let parts = upgraded.downcast::<TokioIo<LingeringStream>>().ok()?;
-    let tcp = parts.io.into_inner().into_inner()?;
-    let stream = Stream::new(tcp, |writer| Outbox::new(encoding, writer));
+    let outbox = |writer| Outbox::new(encoding, writer);
+    let (mut stream, early) = match upgraded.downcast::<TokioIo<LingeringStream<TcpStream>>>() {
+        Ok(parts) => (Stream::plain(parts.io.into_inner().into_inner()?, outbox), parts.read_buf),
+        Err(upgraded) => {
+            let parts = upgraded.downcast::<TokioIo<LingeringStream<TlsStream<TcpStream>>>>().ok()?;
+            (Stream::tls(parts.io.into_inner().into_inner()?, outbox), parts.read_buf)
+        }
+    };
     // What the client has sent before it had the answer.
-    let early = parts.read_buf.to_vec();
+    let early = early.to_vec();
+    stream.follow(&early);
     Some(WebSocketStream::from_partially_read(stream, early, Role::Server, Some(config)).await)
 }
 

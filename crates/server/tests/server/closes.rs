@@ -94,6 +94,20 @@ async fn a_socket_without_hello_is_closed_with_4001() {
     assert_eq!(Client::silent(&server, Encoding::Json).await.closed().await.0, 4001);
 }
 
+/// Bytes that never make a message are no sign of life.
+#[tokio::test]
+async fn a_socket_that_dribbles_is_closed_with_4001() {
+    let server = Server::with(Config { ping_interval: Duration::from_secs(1), ..Config::default() }).await;
+    let (mut before, mut after) = (Raw::open(&server).await, Raw::open(&server).await);
+    let message = Raw::frame(1, json_hello("ann").as_bytes());
+    after.send_text(&json_hello("bob")).await;
+    let began = Instant::now();
+    let (first, second) = tokio::join!(before.dribble(&message), after.dribble(&message));
+    assert_eq!((first, second), (4001, 4001));
+    let took = began.elapsed();
+    assert!(took >= Duration::from_secs(5), "a hello has 5 s: {took:?}");
+}
+
 #[tokio::test]
 async fn a_second_socket_of_a_session_replaces_the_first_with_4003() {
     let server = Server::start().await;
@@ -207,7 +221,17 @@ async fn a_wrong_origin_is_closed_with_4502() {
     let allowed = "https://app.example.com".parse().unwrap();
     let server = Server::with(Config { allowed_origins: vec![allowed], ..Config::default() }).await;
     let json = Some("herenow.v1.json");
-    for origin in ["https://evil.example", "null", "http://localhost.evil.example"] {
+    for origin in [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "https://app.example.com.evil.example",
+        "https://evil-app.example.com",
+        "https://app.example.com:444",
+        "http://app.example.com",
+        "https://app.example.com@evil.example",
+        "https://app.example.com, https://evil.example",
+    ] {
         let mut client = Client::open(&server, json, &[("origin", origin)]).await.unwrap();
         assert_eq!(client.echoed.as_deref(), json, "a browser shows the code only then");
         assert_eq!(client.closed().await.0, 4502, "{origin}");
@@ -233,4 +257,40 @@ async fn a_version_that_is_not_spoken_is_closed_with_4504() {
         assert_eq!(client.echoed.as_deref(), echoed);
         assert_eq!(client.closed().await.0, 4504, "{offered:?}");
     }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_successor_on_the_same_address_gets_all_who_connect_from_the_drain_on() {
+    let config = Config { reuse_port: true, drain: Duration::from_secs(3_600), ..Config::default() };
+    let mut old = Server::beside("127.0.0.1:0", config.clone()).await;
+    let mut ann = Client::connect(&old, Encoding::Json, "ann", 1).await;
+    // Both listen: the operating system chooses.
+    let new = Server::beside(&old.address.to_string(), config).await;
+    assert_eq!(new.address, old.address);
+    old.stop();
+    let ServerFrame::GoingAway { .. } = ann.next().await else { panic!("not asked to go") };
+    for _ in 0..50 {
+        // Each with a connection of its own.
+        let ready = answer(reqwest::Client::new().get(new.url("/readyz"))).await;
+        assert_eq!(ready.status, 200);
+    }
+    let again = Client::connect(&new, Encoding::Json, "ann", 1).await;
+    drop(ann);
+    old.ended().await;
+    drop(again);
+}
+
+#[tokio::test]
+async fn a_message_has_65536_bytes_and_not_one_more() {
+    let server = Server::start().await;
+    let padded = |bytes: usize| {
+        let join = r#"[{"join":{"id":7,"channel":"c"}}]"#;
+        format!("{join}{}", " ".repeat(bytes - join.len()))
+    };
+    let mut client = Client::connect(&server, Encoding::Json, "ann", 1).await;
+    client.send_message(Message::text(padded(65_536))).await;
+    assert!(matches!(client.answer(7).await, ServerFrame::Ok { .. }));
+    client.send_message(Message::text(padded(65_537))).await;
+    assert_eq!(client.closed().await.0, 4500);
 }

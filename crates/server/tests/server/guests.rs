@@ -71,3 +71,29 @@ async fn what_is_wrong_is_refused() {
     let large = nickname(&"x".repeat(16 * 1024));
     assert_eq!(post(&server, &large, None).await.error(), (413, "too_large"));
 }
+
+#[tokio::test]
+async fn a_body_has_16384_bytes_and_not_one_more() {
+    let server = Server::start().await;
+    let padded = |bytes: usize| format!("{:<bytes$}", r#"{"nickname":"Ann"}"#);
+    let longest = post(&server, &padded(16_384), None).await;
+    assert_eq!((longest.status, &longest.body["nickname"]), (200, &json!("Ann")));
+    assert_eq!(post(&server, &padded(16_385), None).await.error(), (413, "too_large"));
+}
+
+/// The id is shown to everybody. Whatever is made of it opens nothing.
+#[tokio::test]
+async fn nobody_else_can_claim_a_guest() {
+    let server = Server::start().await;
+    let made = post(&server, "{}", None).await.body;
+    let id = made["id"].as_str().unwrap();
+    let digits = id.strip_prefix("guest-").unwrap();
+    for token in [id.to_owned(), format!("guest-{id}"), format!("Guest.{digits}"), digits.to_owned()] {
+        assert_eq!(post(&server, "{}", Some(&token)).await.error(), (401, "unauthorized"), "{token}");
+    }
+    for secret in [id, digits, &digits[..22]] {
+        let other = post(&server, "{}", Some(&format!("guest.{secret}"))).await;
+        assert_eq!(other.status, 200);
+        assert_ne!(other.body["id"], made["id"], "{secret}");
+    }
+}

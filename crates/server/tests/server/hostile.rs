@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::client::{Client, hello};
 use crate::common::raw::Raw;
 use crate::common::{PATIENCE, Server, get, guest};
-use herenow_protocol::{ClientFrame, Encoding, ServerFrame, Transition};
+use herenow_protocol::{ClientFrame, Code, Encoding, ServerFrame, Transition};
 use herenow_server::Config;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -90,10 +90,25 @@ async fn hostile_json_is_refused_without_harm() {
 async fn many_frames_in_a_message_are_limited_and_all_answered() {
     let server = Server::start().await;
     let mut client = Client::connect(&server, Encoding::Postcard, "ann", 1).await;
+    let joins: Vec<_> = (0..300).map(|id| ClientFrame::Join { id, channel: "c".into() }).collect();
+    client.send(&joins).await;
+    for id in 0..200 {
+        let answer = client.answer(id).await;
+        assert!(matches!(answer, ServerFrame::Ok { .. }), "{id}: {answer:?}");
+    }
+    for id in 200..300 {
+        let answer = client.answer(id).await;
+        let ServerFrame::Error { code, retry_in_ms, .. } = &answer else { panic!("{id}: {answer:?}") };
+        assert_eq!(*code, Code::RateLimited, "{id}");
+        assert!(retry_in_ms.is_some_and(|wait| (1..=20).contains(&wait)), "{id}: {answer:?}");
+    }
+
+    // What ends something is never refused.
     let leaves: Vec<_> = (0..2_000).map(|id| ClientFrame::Leave { id, channel: "c".into() }).collect();
     client.send(&leaves).await;
     for id in 0..2_000 {
-        client.answer(id).await;
+        let answer = client.answer(id).await;
+        assert!(matches!(answer, ServerFrame::Ok { .. }), "{id}: {answer:?}");
     }
 }
 
@@ -155,12 +170,8 @@ async fn a_slow_observer_has_30_s_and_is_closed_with_4002() {
     assert!(joined(&mut witness).await);
     let mut ann = Client::connect(&server, Encoding::Postcard, "ann", 3).await;
     ann.join(1, "noise").await;
-    // More than the sockets' buffers (the sender's grows to 4 MiB) and the outbox hold.
-    for id in 2..1_500 {
-        let attributes = (0..7).map(|key| (format!("k{key}"), format!("{id:>1000}"))).collect();
-        ann.send(&[ClientFrame::Set { id, channel: "noise".into(), attributes }]).await;
-        assert!(matches!(ann.answer(id).await, ServerFrame::Ok { .. }));
-    }
+    // More than the sockets' buffers and the outbox hold.
+    ann.make_noise(2..1_500).await;
     assert_eq!(get(&server, "/v1/channel/count?channel=lobby").await.body["count"], 1);
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(30)).await;

@@ -1,9 +1,9 @@
 //! Connections that behave: they are welcomed, see each other, and go.
 
 use crate::common::client::{Client, hello};
-use crate::common::{Server, get, guest};
+use crate::common::{PATIENCE, Server, get, guest};
 use herenow_protocol::{Attributes, ClientFrame, Code, Encoding, Mode, ServerFrame, Transition};
-use herenow_server::Config;
+use herenow_server::{Config, MetricsFlag};
 use std::time::Duration;
 
 const BOTH: [Encoding; 2] = [Encoding::Json, Encoding::Postcard];
@@ -154,4 +154,34 @@ async fn a_vanished_client_times_out_and_one_that_says_bye_leaves() {
     assert!(matches!(transitions(&mut bob).await[..], [Transition::Join { .. }]));
     ann.send(&[ClientFrame::Bye {}]).await;
     assert!(matches!(transitions(&mut bob).await[..], [Transition::Leave { .. }]));
+}
+
+/// The process of the test is made to take more than is allowed.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn short_of_memory_nothing_new_is_begun() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let now: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
+    // Other tests of this process take some, too.
+    let config =
+        Config { max_memory: Some((now << 10) + (256 << 20)), metrics: MetricsFlag::On, ..Config::default() };
+    let server = Server::with(config).await;
+    let metrics = async || reqwest::get(server.url("/metrics")).await.unwrap().text().await.unwrap();
+    let mut ann = Client::connect(&server, Encoding::Json, "ann", 1).await;
+    ann.join(1, "room-1").await;
+    let taken = vec![1_u8; 768 << 20];
+    let begun = std::time::Instant::now();
+    while !metrics().await.contains("\nherenow_short_of_memory 1\n") {
+        assert!(begun.elapsed() < PATIENCE, "it never notices");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    ann.send(&[ClientFrame::Join { id: 2, channel: "room-2".into() }]).await;
+    assert!(matches!(ann.answer(2).await, ServerFrame::Error { code: Code::LimitReached, .. }));
+    ann.send(&[ClientFrame::Observe { id: 100, channel: "room-1".into(), from: None }]).await;
+    assert!(matches!(ann.answer(100).await, ServerFrame::Error { code: Code::LimitReached, .. }));
+    let mut newcomer = Client::silent(&server, Encoding::Json).await;
+    newcomer.send(&[hello("bob", 2)]).await;
+    assert_eq!(newcomer.closed().await.0, 4000, "who is new is asked to try again");
+    drop(taken);
 }

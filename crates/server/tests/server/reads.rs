@@ -1,14 +1,17 @@
 //! The HTTP reads, and errors by status and code.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::client::Client;
 use crate::common::raw::Raw;
-use crate::common::{Server, answer, get, guest};
+use crate::common::{PATIENCE, Server, answer, get, guest};
 use herenow_protocol::{Attributes, ClientFrame, Encoding, ServerFrame};
-use herenow_server::Config;
+use herenow_server::{Config, MetricsFlag};
 use reqwest::Method;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 async fn populated() -> (Server, Vec<Client>) {
     let server = Server::start().await;
@@ -23,6 +26,64 @@ async fn populated() -> (Server, Vec<Client>) {
     }
     clients[0].join(3, "__proto__").await;
     (server, clients)
+}
+
+/// A request with a token of so many bytes.
+fn request(path: &str, token: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n")
+}
+
+/// Pages that nobody reads wait in memory: of one address only so many.
+#[tokio::test]
+async fn answers_that_are_not_read_are_few_for_an_address() {
+    let server = Server::with(Config { frames_per_second: 0, ..Config::default() }).await;
+    let mut members = Vec::new();
+    for session in 0..40 {
+        let mut member = Client::connect(&server, Encoding::Json, &format!("user{session}"), session).await;
+        member.join(1, "lobby").await;
+        let attributes = (0..7).map(|key| (format!("k{key}"), "v".repeat(1_000))).collect();
+        member.send(&[ClientFrame::Set { id: 2, channel: "lobby".into(), attributes }]).await;
+        assert!(matches!(member.answer(2).await, ServerFrame::Ok { .. }));
+        members.push(member);
+    }
+    let path = "/v1/channel/users?channel=lobby";
+    let page = get(&server, path).await;
+    assert!(page.status == 200 && !page.body["next"].is_null(), "all 40 have more than a page may have");
+    let mut unread = Vec::new();
+    for _ in 0..50 {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(8 * 1024).unwrap();
+        let mut stream = socket.connect(server.address).await.unwrap();
+        stream.write_all(request(path, &guest("ann")).as_bytes()).await.unwrap();
+        unread.push(stream);
+    }
+    let begun = Instant::now();
+    let refused = loop {
+        let answer = get(&server, "/v1/channel/count?channel=lobby").await;
+        if answer.status != 200 {
+            break answer;
+        }
+        assert!(begun.elapsed() < PATIENCE, "they all wait in memory");
+    };
+    assert_eq!((refused.status, refused.body["code"].as_str()), (429, Some("rate_limited")), "{refused:?}");
+    drop(unread);
+    let begun = Instant::now();
+    while get(&server, path).await.status != 200 {
+        assert!(begun.elapsed() < PATIENCE, "their room is not given back");
+    }
+}
+
+/// At the limit a token of 16 KiB fits; a head without an end is not kept.
+#[tokio::test]
+async fn the_head_of_a_request_is_bounded() {
+    let server = Server::start().await;
+    let fits = request("/v1/channel/count?channel=lobby", &format!("guest.{}", "a".repeat(16_000)));
+    let close = fits.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let answer = Raw::exchange(&server, close.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 4") && answer.contains("\"code\""), "{answer}");
+    let endless = format!("GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Filler: {}", "a".repeat(40_000));
+    let answer = Raw::exchange(&server, endless.as_bytes()).await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
 
 #[tokio::test]
@@ -196,7 +257,65 @@ async fn what_is_no_http_is_answered_or_dropped_and_the_server_lives() {
 
 #[tokio::test]
 async fn a_client_that_never_ends_its_headers_is_dropped() {
+    let server = Server::with(Config { metrics: MetricsFlag::On, ..Config::default() }).await;
+    let unfinished = b"GET /healthz HTTP/1.1\r\nHost: x";
+    let mut dribbling = TcpStream::connect(server.address).await.unwrap();
+    let began = Instant::now();
+    let ((), _, _, idle, _, _, _) = tokio::join!(
+        async {
+            // The answer that says so, or a reset, ends it.
+            for byte in unfinished.iter().cycle() {
+                let mut answer = [0; 64];
+                let wait = timeout(Duration::from_secs(1), dribbling.read(&mut answer)).await;
+                if wait.is_ok() || dribbling.write_all(&[*byte]).await.is_err() {
+                    break;
+                }
+                assert!(began.elapsed() < PATIENCE, "the server is patient");
+            }
+        },
+        Raw::exchange(&server, unfinished),
+        Raw::exchange(&server, b""),
+        // These were answered, and then idle or no HTTP any more.
+        Raw::exchange(&server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"),
+        Raw::exchange(&server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHo"),
+        Raw::exchange(&server, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n\x01\x02 no HTTP\r\n\r\n"),
+        Raw::exchange(&server, b"\x01\x02 no HTTP\r\n\r\n"),
+    );
+    assert!(began.elapsed() >= Duration::from_secs(7), "{:?}", began.elapsed());
+    let metrics = reqwest::get(server.url("/metrics")).await.unwrap().text().await.unwrap();
+    assert!(idle.starts_with("HTTP/1.1 200 "), "{idle}");
+    for counted in ["{reason=\"http_timeout\"} 3\n", "{reason=\"http\"} 1\n"] {
+        assert!(metrics.contains(&format!("herenow_connections_failed_total{counted}")), "{metrics}");
+    }
+}
+
+/// The whole body has ten seconds, however it comes.
+#[tokio::test]
+async fn a_body_that_dribbles_is_refused() {
     let server = Server::start().await;
-    Raw::exchange(&server, b"GET /healthz HTTP/1.1\r\nHost: x").await;
-    Raw::exchange(&server, b"").await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = b"POST /v1/guests HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let mut answer = Vec::new();
+    for byte in b"{\"nickname\":\"".iter().chain(&[b'x'; 60]) {
+        stream.write_all(&[*byte]).await.unwrap();
+        if timeout(Duration::from_secs(1), stream.read_buf(&mut answer)).await.is_ok() {
+            break;
+        }
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_user_reads_as_often_as_a_session_may_send() {
+    let server = Server::with(Config { frames_per_second: 1, ..Config::default() }).await;
+    let path = "/v1/channel/count?channel=lobby";
+    for _ in 0..4 {
+        assert_eq!(get(&server, path).await.status, 200);
+    }
+    let limited = get(&server, path).await;
+    assert_eq!((limited.error(), limited.header("retry-after")), ((429, "rate_limited"), "1"));
+    let other = reqwest::Client::new().get(server.url(path)).bearer_auth(guest("other"));
+    assert_eq!(answer(other).await.status, 200, "others are not concerned");
 }

@@ -7,7 +7,7 @@ use herenow_protocol::codec::Decoded;
 use herenow_protocol::{
     Attributes, ClientFrame, Encoding, Hello, Mode, Occupancy, ServerFrame, SessionSecret, Transition,
 };
-use herenow_registry::{ConnectionId, Identity, Millis, Output, Registry};
+use herenow_registry::{Access, ConnectionId, Identity, Millis, Output, Registry};
 use herenow_server::Config;
 
 use crate::common::client::Client;
@@ -53,8 +53,13 @@ fn enter(registry: &mut Registry, number: u64) {
         attempt: 1,
         joined: vec![CHANNEL.into()],
     };
-    let identity =
-        Identity { application: "default".into(), user: format!("fan-{number:06}"), expires_at: None };
+    let identity = Identity {
+        application: "default".into(),
+        user: format!("fan-{number:06}"),
+        expires_at: None,
+        access: Access::default(),
+        key: None,
+    };
     registry.handle_hello(Millis(0), connection, Encoding::Postcard, hello, identity);
     let attributes = Attributes::from_iter([("seat", format!("{number}").as_str())]);
     let set = Decoded::Frame(ClientFrame::Set { id: 1, channel: CHANNEL.into(), attributes });

@@ -118,7 +118,7 @@ impl Fields<'_> {
 
     fn attributes(&mut self) -> Attributes {
         let mut attributes = Attributes::new();
-        for _ in 0..self.short() {
+        for _ in 0..self.number() {
             let (key, value) = (self.text(), self.text());
             if self.failed {
                 break;
@@ -163,7 +163,7 @@ impl Fields<'_> {
     /// Stops at the end of the frame, however many entries the list says it has.
     fn list<T>(&mut self, entry: fn(&mut Self) -> T) -> Vec<T> {
         let mut list = Vec::new();
-        for _ in 0..self.short() {
+        for _ in 0..self.number() {
             let next = entry(self);
             if self.failed {
                 break;
@@ -184,7 +184,8 @@ impl Fields<'_> {
     }
 
     fn text(&mut self) -> String {
-        let length = self.short() as usize;
+        // More than an address has bits for is longer than the frame, too.
+        let length = usize::try_from(self.number()).unwrap_or(usize::MAX);
         let Some((text, rest)) = self.rest.split_at_checked(length) else {
             self.failed = true;
             return String::new();

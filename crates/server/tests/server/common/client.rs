@@ -24,9 +24,14 @@ pub(crate) struct Client {
 
 /// A hello of a guest.
 pub(crate) fn hello(name: &str, session: u128) -> ClientFrame {
+    hello_with(guest(name), session)
+}
+
+/// A hello with any token.
+pub(crate) fn hello_with(token: String, session: u128) -> ClientFrame {
     ClientFrame::Hello(Hello {
         client_id: "default".into(),
-        token: Some(guest(name)),
+        token: Some(token),
         session: SessionSecret(session),
         attempt: 1,
         joined: Vec::new(),
@@ -83,6 +88,19 @@ impl Client {
         self.socket.send(message).await.unwrap();
     }
 
+    /// Sends messages so that they arrive together.
+    pub(crate) async fn send_at_once(&mut self, messages: Vec<Message>) {
+        for message in messages {
+            self.socket.feed(message).await.unwrap();
+        }
+        self.socket.flush().await.unwrap();
+    }
+
+    /// Waits for the answer to a ping.
+    pub(crate) async fn pong(&mut self) {
+        while !matches!(timeout(PATIENCE, self.socket.next()).await, Ok(Some(Ok(Message::Pong(_))))) {}
+    }
+
     /// The next WebSocket message, but for pings and pongs.
     pub(crate) async fn message(&mut self) -> Option<Message> {
         loop {
@@ -132,6 +150,15 @@ impl Client {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Sets 7 kB of attributes in the channel `noise` for each id, with the id in them.
+    pub(crate) async fn make_noise(&mut self, ids: std::ops::Range<u32>) {
+        for id in ids {
+            let attributes = (0..7).map(|key| (format!("k{key}"), format!("{id:>1000}"))).collect();
+            self.send(&[ClientFrame::Set { id, channel: "noise".into(), attributes }]).await;
+            assert!(matches!(self.answer(id).await, ServerFrame::Ok { .. }));
         }
     }
 

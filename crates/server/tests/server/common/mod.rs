@@ -1,6 +1,7 @@
 //! A real server on a free port, and clients that speak to it over real sockets.
 
 pub(crate) mod client;
+pub(crate) mod jwt;
 pub(crate) mod raw;
 
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use herenow_registry::Registry;
-use herenow_server::{Config, RunError, run, run_with};
+use herenow_server::{Config, Listeners, RunError, bind, run, run_with};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -41,6 +42,17 @@ impl Server {
     pub(crate) async fn at(address: &str, config: Config) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         Self::run(listener.local_addr().unwrap(), |stopped| run(listener, config, stopped))
+    }
+
+    /// Starts one on an address that it shares.
+    pub(crate) async fn beside(address: &str, config: Config) -> Self {
+        let listener = bind(address, config.reuse_port).await.unwrap();
+        Self::run(listener.local_addr().unwrap(), |stopped| run(listener, config, stopped))
+    }
+
+    /// Starts one on listeners that are bound.
+    pub(crate) async fn listening(listeners: Listeners, config: Config) -> Self {
+        Self::run(listeners.main.local_addr().unwrap(), |stopped| run(listeners, config, stopped))
     }
 
     /// Starts one on a registry that holds something already.

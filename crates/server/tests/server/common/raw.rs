@@ -1,5 +1,7 @@
 //! A socket by hand: for what a well-behaved client never does.
 
+use std::time::Duration;
+
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -77,7 +79,22 @@ impl Raw {
     }
 
     pub(crate) async fn send_text(&mut self, text: &str) {
-        self.stream.write_all(&Self::frame(1, text.as_bytes())).await.unwrap();
+        self.send(1, text.as_bytes()).await;
+    }
+
+    pub(crate) async fn send(&mut self, opcode: u8, payload: &[u8]) {
+        self.stream.write_all(&Self::frame(opcode, payload)).await.unwrap();
+    }
+
+    /// Sends a byte each second until the server closes the socket; gives the code.
+    pub(crate) async fn dribble(&mut self, bytes: &[u8]) -> u16 {
+        for byte in bytes {
+            self.stream.write_all(&[*byte]).await.unwrap();
+            if let Ok(code) = timeout(Duration::from_secs(1), self.closed()).await {
+                return code;
+            }
+        }
+        panic!("the server is patient");
     }
 
     pub(crate) async fn read_frame(&mut self) -> RawFrame {

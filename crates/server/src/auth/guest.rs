@@ -1,7 +1,7 @@
-//! Who a token names. In open mode a token is a guest's: a secret whose hash is the user.
+//! Guests: the token is a secret whose hash is the user.
 
-use herenow_protocol::{Code, Refusal, validate_application};
-use herenow_registry::Identity;
+use herenow_protocol::{Code, Refusal};
+use herenow_registry::{Access, Identity};
 use sha2::{Digest, Sha256};
 
 /// What a guest's token begins with.
@@ -16,7 +16,7 @@ const ID_BYTES: usize = 16;
 const MADE_LEN: usize = 22;
 const URL_SAFE: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-const MISSING: Refusal = Refusal { code: Code::Unauthorized, message: "there is no token" };
+pub(super) const MISSING: Refusal = Refusal { code: Code::Unauthorized, message: "there is no token" };
 const NO_GUEST: Refusal = Refusal {
     code: Code::Unauthorized,
     message: "the token is not a guest's: `guest.` and a secret of 22 to 128 URL-safe characters",
@@ -25,15 +25,20 @@ const NO_GUEST: Refusal = Refusal {
 /// Verifies `token` for `application`.
 ///
 /// # Errors
-/// `invalid_argument` for a wrong application, `unauthorized` for a missing or wrong token.
-pub(crate) fn authenticate(application: &str, token: Option<&str>) -> Result<Identity, Refusal> {
-    validate_application(application)?;
+/// `unauthorized` for a missing or wrong token.
+pub(super) fn verify(application: &str, token: Option<&str>) -> Result<Identity, Refusal> {
     let secret = token.ok_or(MISSING)?.strip_prefix(PREFIX).ok_or(NO_GUEST)?;
     let url_safe = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     if !SECRET_LEN.contains(&secret.len()) || !secret.bytes().all(url_safe) {
         return Err(NO_GUEST);
     }
-    Ok(Identity { application: application.into(), user: guest_id(application, secret), expires_at: None })
+    Ok(Identity {
+        application: application.into(),
+        user: guest_id(application, secret),
+        expires_at: None,
+        access: Access::default(),
+        key: None,
+    })
 }
 
 /// A new guest's token.
@@ -70,7 +75,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_the_same_user_in_one_application_only() {
-        let user = |application: &str| authenticate(application, Some(SECRET)).map(|identity| identity.user);
+        let user = |application: &str| verify(application, Some(SECRET)).map(|identity| identity.user);
         assert_eq!(
             user("default"),
             Ok("guest-828811856e304aaa46dccbf2db5b9a57".into()),
@@ -82,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_short_long_or_odd_secret_is_refused() {
-        let code = |token: &str| authenticate("default", Some(token)).map_err(|refusal| refusal.code).err();
+        let code = |token: &str| verify("default", Some(token)).map_err(|refusal| refusal.code).err();
         assert_eq!(code(SECRET), None);
         assert_eq!(code(&format!("guest.{}", "a".repeat(128))), None);
         for wrong in ["", "guest.", "abc", &SECRET[..27], &format!("guest.{}", "a".repeat(129))] {
@@ -90,18 +95,13 @@ mod tests {
         }
         assert_eq!(code("guest.abcdefghijklmnop qrstuv"), Some(Code::Unauthorized));
         assert_eq!(code("guest.ééééééééééé"), Some(Code::Unauthorized));
-        assert_eq!(
-            authenticate("default", None).map_err(|refusal| refusal.code).err(),
-            Some(Code::Unauthorized)
-        );
-        let wrong_application = authenticate("", Some(SECRET)).map_err(|refusal| refusal.code);
-        assert_eq!(wrong_application.err(), Some(Code::InvalidArgument));
+        assert_eq!(verify("default", None).map_err(|refusal| refusal.code).err(), Some(Code::Unauthorized));
     }
 
     #[test]
     fn a_made_guest_is_valid_and_new() {
         let (one, other) = (new_guest().expect("randomness"), new_guest().expect("randomness"));
         assert_ne!(one, other);
-        assert!(authenticate("default", Some(&one)).is_ok());
+        assert!(verify("default", Some(&one)).is_ok());
     }
 }

@@ -1,0 +1,67 @@
+//! The real server on a Redis that wants a password, and on one that speaks TLS.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+
+use crate::redis_server::{RedisServer, free_port};
+
+/// Starts the server; gives whether it listened, and what it wrote on standard error before it was ended.
+fn try_server(redis: &str, trusted: Option<&Path>) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_herenow-server"));
+    command.args(["--listen", "127.0.0.1:0", "--log-level", "debug", "--redis", redis]);
+    if let Some(trusted) = trusted {
+        command.env("SSL_CERT_FILE", trusted);
+    }
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let listens = line.starts_with("listening on ");
+    if listens {
+        child.kill().unwrap();
+    }
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    let status = child.wait().unwrap();
+    assert!(listens || status.code() == Some(1), "{status}: {log}");
+    (listens, log)
+}
+
+#[test]
+fn a_password_opens_the_store_and_is_never_logged() {
+    let redis = RedisServer::start();
+    redis.call(&["CONFIG", "SET", "requirepass", "hush-hush"]).unwrap();
+    let address = redis.url().replace("redis://", "");
+    let (listens, log) = try_server(&format!("redis://:hush-hush@{address}"), None);
+    assert!(listens, "{log}");
+    assert!(!log.contains("hush"), "{log}");
+    for wrong in [format!("redis://:hush-wrong@{address}"), format!("redis://{address}")] {
+        let (listens, log) = try_server(&wrong, None);
+        assert!(!listens && log.contains("--redis: ") && log.contains("password fit"), "{log}");
+        assert!(!log.contains("hush"), "{log}");
+    }
+}
+
+#[test]
+fn a_store_behind_tls_is_reached_if_its_certificate_is_trusted() {
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let port = free_port().to_string();
+    let redis = RedisServer::with(|folder| {
+        let file = |name: &str, text: String| {
+            fs::write(folder.join(name), text).unwrap();
+            folder.join(name).display().to_string()
+        };
+        let (cert, key) = (file("cert.pem", cert.pem()), file("key.pem", signing_key.serialize_pem()));
+        let files = ["--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &cert];
+        let others = ["--tls-port", &port, "--tls-auth-clients", "no"];
+        files.iter().chain(&others).map(|word| (*word).to_owned()).collect()
+    });
+    let url = format!("rediss://localhost:{port}");
+    let (listens, log) = try_server(&url, Some(&redis.folder.path().join("cert.pem")));
+    assert!(listens, "{log}");
+    let (listens, log) = try_server(&url, None);
+    assert!(!listens && log.contains("--redis: "), "{log}");
+}
