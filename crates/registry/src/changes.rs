@@ -19,8 +19,8 @@ pub(crate) struct Change {
 pub(crate) enum Waiter {
     /// Nobody.
     Nobody,
-    /// A connection that asked to join.
-    Join(ConnectionId, FrameId),
+    /// A connection that asked to join; and whether its session had not joined before.
+    Join(ConnectionId, FrameId, IsFirst),
     /// A connection that asked to leave.
     Leave(ConnectionId, FrameId),
     /// A connection that set attributes.
@@ -29,4 +29,17 @@ pub(crate) enum Waiter {
     Hello(ConnectionId),
     /// The session, if its membership had ended: the node's lease had.
     Assertion,
+}
+
+/// Whether a session did not hold what it asks to join.
+pub(crate) type IsFirst = bool;
+
+impl Waiter {
+    /// The request that is refused where nobody answers. What was left is left, and what a hello names may wait.
+    pub(crate) const fn refusable(self) -> Option<(ConnectionId, FrameId)> {
+        match self {
+            Waiter::Join(connection, id, _) | Waiter::Set(connection, id) => Some((connection, id)),
+            Waiter::Nobody | Waiter::Leave(..) | Waiter::Hello(_) | Waiter::Assertion => None,
+        }
+    }
 }

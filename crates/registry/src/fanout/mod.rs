@@ -269,6 +269,11 @@ impl Fanout {
         self.readers.get(&connection).is_some_and(|reader| reader.observing.contains(channel))
     }
 
+    /// Whether the roster of `channel` is there.
+    pub(crate) fn has_roster(&self, channel: &Channel) -> bool {
+        self.mirrors.get(channel).is_some_and(|mirror| !mirror.is_loading())
+    }
+
     fn flush(&mut self, now: Millis, channel: &Channel, outboxes: &mut Outboxes) {
         let Some(mirror) = self.mirrors.get_mut(channel) else { return };
         let mut to_pump = mirror.flush(self.schedule.slot(now), outboxes);

@@ -6,11 +6,11 @@ use herenow_protocol::{Epoch, Position};
 
 use super::News;
 use crate::Millis;
-use crate::changes::Change;
+use crate::changes::{Change, Waiter};
 use crate::names::Channel;
 use crate::random::Random;
 use crate::sessions::SessionId;
-use crate::store::{Answer, Effect, Incarnation, Outcome, Partition, Request};
+use crate::store::{Action, Answer, Effect, Incarnation, Op, Outcome, Partition, Request};
 
 /// Ops of one batch.
 const MAX_BATCH: usize = 50;
@@ -22,6 +22,8 @@ const UNSURE_MS: u64 = 1_000;
 const RETRY_MS: u64 = 50;
 /// Milliseconds between repetitions, at most.
 const MAX_RETRY_MS: u64 = 1_000;
+/// Milliseconds without an answer after which nothing new is taken from clients, and what they have asked for is refused.
+const AWAY_MS: u64 = 1_000;
 
 /// Whether the node's lease had ended.
 type Fenced = bool;
@@ -57,7 +59,7 @@ pub(super) struct Lane {
     /// The batch that has no answer yet, and whether it was sent.
     batch: Option<(Vec<Change>, bool)>,
     queue: VecDeque<Change>,
-    /// Done, but the log has not told it yet. Bounded by the connections' rates and the pace of the log.
+    /// Done, but the log has not told it yet. Bounded by the pace of those who ask, and of the log.
     told_at: VecDeque<(u64, Change, Effect)>,
     /// Rosters to ask for, each once.
     wanted: VecDeque<Channel>,
@@ -65,10 +67,15 @@ pub(super) struct Lane {
     renewing: Option<Millis>,
     renew_at: Millis,
     lease_until: Millis,
-    sweep_due: bool,
+    /// When somebody may have left something behind that is to be ended.
+    sweep_at: Option<Millis>,
     /// Nothing is sent before.
     retry_at: Option<Millis>,
+    /// Requests in a row that nobody answered, and when the first of them was given up.
     failures: u32,
+    failing_since: Option<Millis>,
+    /// When those who wait are told that nobody answers.
+    refuse_at: Option<Millis>,
     /// Sessions of which nothing was heard since the lease ended, and what waits until something is.
     pub(super) doubted: BTreeMap<SessionId, Vec<Change>>,
 }
@@ -107,9 +114,11 @@ impl Lane {
             renewing: None,
             renew_at: now,
             lease_until: now,
-            sweep_due: false,
+            sweep_at: None,
             retry_at: None,
             failures: 0,
+            failing_since: None,
+            refuse_at: None,
             doubted: BTreeMap::new(),
         }
     }
@@ -122,8 +131,10 @@ impl Lane {
         self.queue.push_back(change);
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.queue.len() >= MAX_QUEUE
+    /// Whether nothing more is taken from clients: too much waits, or nobody has answered for a while.
+    pub(super) fn refuses(&self, now: Millis) -> bool {
+        let is_away = self.failing_since.is_some_and(|since| now.since(since) >= AWAY_MS);
+        is_away || self.queue.len() >= MAX_QUEUE
     }
 
     pub(super) fn want(&mut self, channel: Channel) {
@@ -182,12 +193,34 @@ impl Lane {
         batch.into_iter().chain(self.queue.drain(..)).collect()
     }
 
-    pub(super) fn deadline(&self) -> Option<Millis> {
-        match self.retry_at {
-            Some(at) => Some(at),
-            None if self.renewing.is_some() => None,
-            None => Some(self.renew_at),
+    /// What clients have asked for and is given up, once nobody has answered for a while. The batch may be done all the
+    /// same: what it joins is left again.
+    pub(super) fn give_up(&mut self, now: Millis) -> Vec<Change> {
+        if self.refuse_at.take_if(|at| *at <= now).is_none() {
+            return Vec::new();
         }
+        let (mut given_up, others): (Vec<_>, Vec<_>) =
+            self.queue.drain(..).partition(|change| change.waiter.refusable().is_some());
+        self.queue = others.into();
+        for change in self.batch.iter_mut().flat_map(|(changes, _)| changes) {
+            if change.waiter.refusable().is_none() {
+                continue;
+            }
+            if matches!(change.waiter, Waiter::Join(.., true)) {
+                let op = Op { action: Action::Goodbye, ..change.op.clone() };
+                self.queue.push_back(Change { op, session: change.session, waiter: Waiter::Nobody });
+            }
+            let waiter = std::mem::replace(&mut change.waiter, Waiter::Nobody);
+            given_up.push(Change { waiter, ..change.clone() });
+        }
+        given_up
+    }
+
+    pub(super) fn deadline(&self) -> Option<Millis> {
+        let renew_at = (self.renewing.is_none()).then_some(self.renew_at);
+        let sweep_at = self.sweep_at.filter(|_| self.ready);
+        let next = self.retry_at.or_else(|| renew_at.into_iter().chain(sweep_at).min());
+        next.into_iter().chain(self.refuse_at).min()
     }
 
     pub(super) fn poll(&mut self, now: Millis) -> Option<Request> {
@@ -213,11 +246,13 @@ impl Lane {
         if let Some(channel) = self.wanted.pop_front() {
             return Some(Request::Roster { partition, channel });
         }
-        std::mem::take(&mut self.sweep_due).then_some(Request::Sweep { partition, grace_ms: self.grace_ms })
+        self.sweep_at.take_if(|at| *at <= now)?;
+        Some(Request::Sweep { partition, grace_ms: self.grace_ms })
     }
 
     fn next_batch(&mut self, epoch: Epoch) -> Option<Request> {
-        if self.batch.is_none() && !self.queue.is_empty() {
+        // After a failure a renewal finds out whether somebody answers again.
+        if self.batch.is_none() && !self.queue.is_empty() && self.failures == 0 {
             let count = self.queue.len().min(MAX_BATCH);
             self.number += 1;
             self.batch = Some((self.queue.drain(..count).collect(), false));
@@ -249,10 +284,17 @@ impl Lane {
         let wait_ms = (RETRY_MS << self.failures.min(10)).min(MAX_RETRY_MS);
         self.failures = self.failures.saturating_add(1);
         self.retry_at = Some(now.plus(wait_ms));
+        self.probe = true;
+        if self.failing_since.is_none() {
+            self.failing_since = Some(now);
+            self.refuse_at = Some(now.plus(AWAY_MS));
+        }
     }
 
     pub(super) fn answered(&mut self, now: Millis, answer: Answer) -> Vec<News> {
         self.failures = 0;
+        self.failing_since = None;
+        self.refuse_at = None;
         let mut news = Vec::new();
         match self.epoch {
             // From before the store lost its data.
@@ -268,8 +310,10 @@ impl Lane {
             None => self.epoch = Some(answer.epoch),
         }
         match answer.outcome {
-            Outcome::Renewed { node, seq, age_ms } if node == self.node => {
-                self.renewed(now, seq, age_ms, &mut news)
+            Outcome::Renewed { node, seq, age_ms, lag_ms } if node == self.node => {
+                self.renewed(now, seq, age_ms, &mut news);
+                let first_end_ms = (self.lease_ms + self.grace_ms).saturating_sub(lag_ms);
+                self.sweep_at = Some(now.plus(first_end_ms));
             }
             Outcome::Fenced { node } if node == self.node => self.fence(now, &mut news),
             Outcome::Applied { node, number, effects, seq } if (node, number) == (self.node, self.number) => {
@@ -295,7 +339,8 @@ impl Lane {
             Outcome::Roster { channel, seq, read_at, members } => {
                 news.push(News::Roster { channel, seq, read_at, members });
             }
-            Outcome::Swept { more } => self.sweep_due |= more,
+            Outcome::Swept { more: true } => self.sweep_at = Some(now),
+            Outcome::Swept { more: false } => {}
             Outcome::Reborn => self.reading = false,
             // Of an earlier life of the node.
             Outcome::Renewed { .. } | Outcome::Fenced { .. } | Outcome::Applied { .. } => {}
@@ -330,7 +375,6 @@ impl Lane {
         if self.settled_seq.is_none() {
             self.renew_at = self.renew_at.min(self.settles_at.max(now));
         }
-        self.sweep_due = true;
         if std::mem::replace(&mut self.ready, true) {
             return;
         }
@@ -378,10 +422,23 @@ impl Lane {
     fn lose_data(&mut self, now: Millis, news: &mut Vec<News>) {
         let fenced = self.lease_until <= now || self.reborn == Some(true);
         self.reborn = Some(fenced);
+        self.begin_again(now);
+        self.take_back_sets();
         if fenced {
-            self.fence(now, news);
-        } else {
-            self.begin_again(now);
+            news.push(News::Fenced);
+        }
+    }
+
+    /// Attributes that were stored, but of which the log has not told, are in nobody's memory but here.
+    fn take_back_sets(&mut self) {
+        if broken!(ForgetsUntold) {
+            return;
+        }
+        let is_set = |(_, change, _): &(u64, Change, Effect)| matches!(change.op.action, Action::Set(_));
+        let (sets, others): (Vec<_>, Vec<_>) = self.told_at.drain(..).partition(is_set);
+        self.told_at = others.into();
+        for (_, change, _) in sets.into_iter().rev() {
+            self.queue.push_front(change);
         }
     }
 }

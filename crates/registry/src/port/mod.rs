@@ -77,9 +77,14 @@ impl Port {
         self.lane(&change.op.channel).push(change);
     }
 
-    /// Whether so many changes wait in the channel's lane that it takes no more from clients.
-    pub(crate) fn is_full(&self, channel: &Channel) -> bool {
-        self.lanes[self.at(channel)].is_full()
+    /// Whether the channel's lane takes nothing more from clients.
+    pub(crate) fn refuses(&self, channel: &Channel, now: Millis) -> bool {
+        self.lanes[self.at(channel)].refuses(now)
+    }
+
+    /// Takes what clients have asked for and nobody answers.
+    pub(crate) fn give_up(&mut self, now: Millis) -> Vec<Change> {
+        self.lanes.iter_mut().flat_map(|lane| lane.give_up(now)).collect()
     }
 
     /// Asks for the roster of a channel.

@@ -12,8 +12,11 @@ use crate::sessions::{NOT_JOINED, SessionId};
 use crate::store::{Action, Answer, Effect, Op, Partition, Request, Sequenced};
 use crate::{ConnectionId, Millis};
 
-const BEHIND: Refusal =
+/// The answer where the store does not answer the node.
+const UNREACHED: Refusal =
     Refusal { code: Code::Unavailable, message: "the server does not reach its store at the moment" };
+/// Milliseconds after which to ask again.
+pub(super) const UNREACHED_RETRY_MS: u64 = 1_000;
 
 impl Registry {
     /// Hands over an op that nobody waits for.
@@ -23,22 +26,28 @@ impl Registry {
         }
     }
 
-    /// Hands over an op that a client asked for; refuses it where too many wait.
+    /// Hands over an op that a client asked for.
     pub(super) fn submit_asked(&mut self, session: SessionId, op: Op, waiter: Waiter) {
-        let is_full = match &self.backing {
-            Backing::Own(_) => false,
-            Backing::Shared(shared) => shared.port.is_full(&op.channel),
-        };
-        match waiter {
-            Waiter::Join(connection, id) | Waiter::Set(connection, id) if is_full => {
-                self.refuse(connection, id, BEHIND);
+        self.backing.push(Change { op, session, waiter });
+    }
+
+    /// Whether the store takes changes that clients ask for, and tells of a channel that is not observed yet.
+    pub(super) fn may_reach(&self, now: Millis, channel: &Channel) -> Result<(), Refusal> {
+        match &self.backing {
+            Backing::Shared(shared) if shared.port.refuses(channel, now) => Err(UNREACHED),
+            Backing::Shared(_) | Backing::Own(_) => Ok(()),
+        }
+    }
+
+    /// Tells those who wait for a store that does not answer.
+    pub(super) fn refuse_unreached(&mut self, now: Millis) {
+        let Backing::Shared(shared) = &mut self.backing else { return };
+        for change in shared.port.give_up(now) {
+            let Some((connection, id)) = change.waiter.refusable() else { continue };
+            if matches!(change.waiter, Waiter::Join(.., true)) && !broken!(KeepsRefused) {
+                self.sessions.forget_join(change.session, &change.op.channel);
             }
-            Waiter::Join(..)
-            | Waiter::Set(..)
-            | Waiter::Leave(..)
-            | Waiter::Hello(_)
-            | Waiter::Nobody
-            | Waiter::Assertion => self.backing.push(Change { op, session, waiter }),
+            self.refuse(connection, id, UNREACHED);
         }
     }
 
@@ -94,10 +103,10 @@ impl Registry {
         match waiter {
             Waiter::Nobody => {}
             // A socket that its session has left.
-            Waiter::Join(connection, _) | Waiter::Hello(connection) if effect == Effect::Ignored => {
+            Waiter::Join(connection, ..) | Waiter::Hello(connection) if effect == Effect::Ignored => {
                 self.close(now, connection, CloseCode::Replaced, "a newer socket of the session is known");
             }
-            Waiter::Join(connection, id) => self.acknowledge(connection, channel, id, Some(fresh)),
+            Waiter::Join(connection, id, _) => self.acknowledge(connection, channel, id, Some(fresh)),
             Waiter::Leave(connection, id) => self.acknowledge(connection, channel, id, None),
             Waiter::Set(connection, id) if effect == Effect::Ignored => {
                 self.refuse(connection, id, NOT_JOINED);
@@ -163,13 +172,16 @@ impl Registry {
         }
     }
 
-    /// A change is in the store. Its maker is told once it has been told of it, if it observes the channel.
+    /// A change is in the store. Its maker is told once the log has told of it, if it observes the channel or has set
+    /// attributes.
     fn applied(&mut self, now: Millis, seq: u64, change: Change, effect: Effect) {
         let Backing::Shared(shared) = &mut self.backing else { return };
         let waits_for = match change.waiter {
-            Waiter::Join(connection, _) | Waiter::Leave(connection, _) | Waiter::Set(connection, _) => {
+            Waiter::Join(connection, ..) | Waiter::Leave(connection, _) => {
                 self.fanout.observes(connection, &change.op.channel)
             }
+            // Until the log has told it, nobody else could give it back to a store that loses its data.
+            Waiter::Set(..) => true,
             Waiter::Hello(_) | Waiter::Nobody | Waiter::Assertion => false,
         };
         let position = shared.port.position(&change.op.channel);

@@ -6,10 +6,11 @@ use herenow_protocol::{
 };
 
 use super::Registry;
+use super::changing::UNREACHED_RETRY_MS;
 use super::connection::Stage;
 use super::greeting::Early;
 use crate::access::Capability;
-use crate::changes::Waiter;
+use crate::changes::{IsFirst, Waiter};
 use crate::sessions::SessionId;
 use crate::store::Op;
 use crate::{ConnectionId, Millis, trace};
@@ -76,20 +77,22 @@ impl Registry {
             ClientFrame::Token { .. } => {}
             ClientFrame::Join { id, channel } => {
                 if self.admit(now, connection, session, Some(id)).is_some() {
-                    match self.join(session, &channel) {
-                        Ok(op) => self.submit_asked(session, op, Waiter::Join(connection, id)),
+                    match self.join(now, session, &channel) {
+                        Ok((op, is_first)) => {
+                            self.submit_asked(session, op, Waiter::Join(connection, id, is_first));
+                        }
                         Err(refusal) => self.refuse(connection, id, refusal),
                     }
                 }
             }
             ClientFrame::Set { id, channel, attributes } => {
                 if self.admit(now, connection, session, Some(id)).is_some() {
-                    self.set(connection, session, id, &channel, attributes);
+                    self.set(now, connection, session, id, &channel, attributes);
                 }
             }
             ClientFrame::Observe { id, channel, from } => {
                 if self.admit(now, connection, session, Some(id)).is_some() {
-                    self.observe(connection, session, id, &channel, from);
+                    self.observe(now, connection, session, id, &channel, from);
                 }
             }
             // Counted, but never refused: they make less work than keeping what they end.
@@ -126,16 +129,18 @@ impl Registry {
         }
     }
 
-    fn join(&mut self, session: SessionId, name: &str) -> Result<Op, Refusal> {
-        if self.is_short {
-            let user = self.sessions.user_who_may(session, Capability::Join, name)?;
-            self.may_become_member(&user.channel(name), user)?;
-        }
-        self.sessions.join(session, name)
+    fn join(&mut self, now: Millis, session: SessionId, name: &str) -> Result<(Op, IsFirst), Refusal> {
+        let user = self.sessions.user_who_may(session, Capability::Join, name)?;
+        let channel = user.channel(name);
+        self.may_become_member(&channel, user)?;
+        self.may_reach(now, &channel)?;
+        let is_first = !self.sessions.joined(session).contains(&channel);
+        Ok((self.sessions.join(session, name)?, is_first))
     }
 
     fn set(
         &mut self,
+        now: Millis,
         connection: ConnectionId,
         session: SessionId,
         id: FrameId,
@@ -144,6 +149,7 @@ impl Registry {
     ) {
         let op = self.sessions.set(session, name, attributes);
         let op = op.and_then(|op| self.may_set(&op).map(|()| op));
+        let op = op.and_then(|op| self.may_reach(now, &op.channel).map(|()| op));
         #[cfg(feature = "breaks")]
         if op.is_ok() && crate::breaks::now_and_then(crate::breaks::Break::AcksUndone, 8) {
             let ok = ServerFrame::Ok { id, fresh: None, expires_in_ms: None };
@@ -157,25 +163,25 @@ impl Registry {
 
     fn observe(
         &mut self,
+        now: Millis,
         connection: ConnectionId,
         session: SessionId,
         id: FrameId,
         name: &str,
         from: Option<Position>,
     ) {
-        let refusal = match self.begin_to_observe(connection, session, id, name, from) {
-            Ok(()) => return,
-            Err(refusal) => refusal,
-        };
-        if refusal.code == Code::RateLimited {
-            self.refuse_for(connection, id, refusal, Some(OBSERVE_RETRY_MS));
-        } else {
-            self.refuse(connection, id, refusal);
+        match self.begin_to_observe(now, connection, session, id, name, from) {
+            Err(refusal) if refusal.code == Code::RateLimited => {
+                self.refuse_for(connection, id, refusal, Some(OBSERVE_RETRY_MS));
+            }
+            Err(refusal) => self.refuse(connection, id, refusal),
+            Ok(()) => {}
         }
     }
 
     fn begin_to_observe(
         &mut self,
+        now: Millis,
         connection: ConnectionId,
         session: SessionId,
         id: FrameId,
@@ -185,6 +191,9 @@ impl Registry {
         let user = self.sessions.user_who_may(session, Capability::Observe, name)?;
         let channel = user.channel(name);
         self.may_begin_to_observe(connection, &channel, from)?;
+        if !self.fanout.has_roster(&channel) {
+            self.may_reach(now, &channel)?;
+        }
         let node = self.backing.reached(&channel, from.is_some());
         self.fanout.observe((connection, user.shared_id()), channel, from, id, node, &self.outboxes)
     }
@@ -208,7 +217,8 @@ impl Registry {
     }
 
     pub(super) fn refuse(&mut self, connection: ConnectionId, id: FrameId, refusal: Refusal) {
-        self.refuse_for(connection, id, refusal, None);
+        let retry_in_ms = (refusal.code == Code::Unavailable).then_some(UNREACHED_RETRY_MS);
+        self.refuse_for(connection, id, refusal, retry_in_ms);
     }
 
     pub(super) fn refuse_rate(&mut self, connection: ConnectionId, id: FrameId, retry_in_ms: u64) {

@@ -241,6 +241,7 @@ impl Registry {
             }
         }
         self.fanout.handle_timeout(now);
+        self.refuse_unreached(now);
         self.settle(now);
     }
 

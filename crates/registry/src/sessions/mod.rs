@@ -178,6 +178,13 @@ impl Sessions {
         Ok(session.op(channel, Action::Join))
     }
 
+    /// Notes that a join was refused.
+    pub(crate) fn forget_join(&mut self, id: SessionId, channel: &Channel) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.joined.retain(|held| held != channel);
+        }
+    }
+
     /// Notes a leave. The op also ends lingering sessions of the user, so there is one even where not joined.
     pub(crate) fn leave(&mut self, id: SessionId, name: &str) -> Result<Op, Refusal> {
         validate_channel(name)?;

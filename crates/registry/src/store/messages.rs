@@ -114,6 +114,9 @@ pub enum Outcome {
         seq: u64,
         /// How long ago this life of the log began, in milliseconds.
         age_ms: u64,
+        /// How long before this lease the first of all leases ends, in milliseconds: those that have ended count until they
+        /// are swept.
+        lag_ms: u64,
     },
     /// The lease has ended: the node must begin another life. Nothing was applied.
     Fenced {

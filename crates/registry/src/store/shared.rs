@@ -141,7 +141,9 @@ impl Share {
             }
             Some(_) | None => return Outcome::Fenced { node },
         }
-        Outcome::Renewed { node, seq: self.rosters.seq(), age_ms: now.since(self.born_at) }
+        let first = self.leases.values().map(|lease| lease.until).min().unwrap_or(until);
+        let (age_ms, lag_ms) = (now.since(self.born_at), until.since(first));
+        Outcome::Renewed { node, seq: self.rosters.seq(), age_ms, lag_ms }
     }
 
     fn apply(&mut self, now: Millis, node: Incarnation, number: u64, epoch: Epoch, ops: &[Op]) -> Outcome {

@@ -9,18 +9,20 @@ use herenow_protocol::{
 use herenow_registry::store::{Request, SharedStore};
 use herenow_registry::{Access, Config, ConnectionId, Identity, Millis, Output, Registry, UsersPage};
 
+use crate::neighbour::{Neighbour, Way};
+
 pub(crate) const APPLICATION: &str = "app";
 
 /// The start of all tests: any time but 0, and on a tick's boundary.
 pub(crate) const START: u64 = 1_000_000;
 
 /// The partitions of a store that is shared.
-const PARTITIONS: u16 = 2;
+pub(crate) const PARTITIONS: u16 = 2;
 
 pub(crate) struct World {
     pub(crate) registry: Registry,
-    /// What the registry shares, if it does, and the reads of its log where nothing has happened yet.
-    store: Option<(SharedStore, Vec<Request>)>,
+    /// What the registry shares, if it does.
+    neighbour: Option<Neighbour>,
     pub(crate) now: u64,
     encodings: BTreeMap<ConnectionId, Encoding>,
     received: BTreeMap<ConnectionId, VecDeque<ServerFrame>>,
@@ -48,13 +50,13 @@ impl World {
         let config = Config::default();
         let store = SharedStore::new(Millis(START), Epoch(7), PARTITIONS, config.node_lease_ms);
         let registry = Registry::sharing(config, PARTITIONS, 7, Millis(START));
-        Self::of(registry, Some((store, Vec::new())))
+        Self::of(registry, Some(Neighbour::new(store)))
     }
 
-    fn of(registry: Registry, store: Option<(SharedStore, Vec<Request>)>) -> Self {
+    fn of(registry: Registry, neighbour: Option<Neighbour>) -> Self {
         Self {
             registry,
-            store,
+            neighbour,
             now: START,
             encodings: BTreeMap::new(),
             received: BTreeMap::new(),
@@ -285,21 +287,26 @@ impl World {
         }
     }
 
-    /// Answers a request, and the reads that it ends.
     fn ask(&mut self, request: Request) {
         let now = self.millis();
-        let Some((store, waiting)) = &mut self.store else {
+        let Some(neighbour) = &mut self.neighbour else {
             panic!("a node of its own asks nobody: {request:?}")
         };
-        waiting.insert(0, request);
-        let registry = &mut self.registry;
-        waiting.retain(|request| match store.handle(now, request) {
-            Some(answer) => {
-                registry.handle_store(now, answer);
-                false
-            }
-            None => true,
-        });
+        neighbour.ask(now, request, &mut self.registry);
+    }
+
+    /// The store that is shared.
+    pub(crate) fn neighbour(&mut self) -> &mut Neighbour {
+        self.neighbour.as_mut().unwrap()
+    }
+
+    /// Opens another way to it, or closes one.
+    pub(crate) fn set_way(&mut self, way: Way) {
+        let now = self.millis();
+        let neighbour = self.neighbour.as_mut().unwrap();
+        neighbour.way = way;
+        neighbour.tell_log(now, &mut self.registry);
+        self.drain();
     }
 
     /// Lets time pass, waking the registry at each of its deadlines.

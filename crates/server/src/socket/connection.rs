@@ -43,7 +43,7 @@ pub(crate) struct Connection {
     socket: Socket,
     /// Whether reading goes first the next time, so that neither direction starves the other.
     read_first: bool,
-    /// Until then the registry needs not hear that the client lives.
+    /// Until then the registry needs not hear that the client lives, unless it has asked with a ping.
     heard_until: Option<Instant>,
     /// Pongs that answered a ping.
     pongs: u32,
@@ -184,7 +184,11 @@ impl Connection {
                 return self.forward(frames).await;
             }
             Incoming::Ping => 1,
-            Incoming::Pong => u32::from(!self.is_answer()),
+            Incoming::Pong if self.is_answer() => {
+                self.heard_until = None;
+                0
+            }
+            Incoming::Pong => 1,
             Incoming::Close => return Err(End::ByClient),
         };
         self.note_heard().await?;
@@ -225,7 +229,6 @@ impl Connection {
     }
 
     /// Tells the registry that the client lives, but not each time: pings and empty messages cost a client nothing.
-    /// The answer to a ping is always told, since a ping follows a longer silence than what is left out here.
     async fn note_heard(&mut self) -> Result<(), End> {
         let now = Instant::now();
         if self.heard_until.is_some_and(|until| now < until) {

@@ -54,7 +54,7 @@ pub trait Store: Send + Sync {
 }
 
 /// Why a store gives no answer. What was asked may have been done or not.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// It cannot be reached, or refuses.
     #[error("the store: {0}")]

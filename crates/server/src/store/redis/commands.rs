@@ -7,11 +7,11 @@ use redis::{
     Client, Cmd, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisResult, Script, ScriptInvocation,
     ToRedisArgs, Value, cmd,
 };
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::super::StoreError;
 use super::link::{Link, PATIENCE};
+use super::opening::Opening;
 use super::reply::{list, number, text};
 
 /// How often a Cluster sends a command again that went to a wrong or dead server.
@@ -26,7 +26,7 @@ pub(super) struct Commands {
 
 enum To {
     One(Link),
-    Cluster { client: ClusterClient, connection: Mutex<Option<ClusterConnection>> },
+    Cluster { client: ClusterClient, opening: Opening<ClusterConnection> },
 }
 
 impl std::fmt::Debug for To {
@@ -81,7 +81,7 @@ impl Commands {
         let to = if is_cluster {
             let builder = ClusterClient::builder(urls.iter().copied());
             let builder = builder.retries(RETRIES).connection_timeout(PATIENCE).response_timeout(PATIENCE);
-            To::Cluster { client: builder.build()?, connection: Mutex::default() }
+            To::Cluster { client: builder.build()?, opening: Opening::within(PATIENCE * 2) }
         } else {
             To::One(Link::new(Client::open(info.clone())?, PATIENCE))
         };
@@ -105,7 +105,7 @@ impl Commands {
         match &self.to {
             To::One(link) => {
                 let mut open = link.open().await?;
-                match asked.of(&mut open.connection).await {
+                match asked.of(&mut open.it).await {
                     Ok(value) => Ok(value),
                     Err(error) => {
                         link.note(&open, &error).await;
@@ -113,10 +113,10 @@ impl Commands {
                     }
                 }
             }
-            To::Cluster { client, connection } => {
-                let mut open = cluster(client, connection).await?;
+            To::Cluster { client, opening } => {
+                let mut open = opening.get(client.get_async_connection()).await?;
                 // It finds out by itself who has a slot, also while it moves, and connects again.
-                let asking = timeout(PATIENCE * 2, asked.of(&mut open));
+                let asking = timeout(PATIENCE * 2, asked.of(&mut open.it));
                 Ok(asking.await.map_err(|_| StoreError::Timeout)??)
             }
         }
@@ -159,19 +159,4 @@ impl Commands {
             _ => ConnectionAddr::Tcp(host, port),
         }
     }
-}
-
-/// The connection to the Cluster, made when it is needed.
-async fn cluster(
-    client: &ClusterClient,
-    connection: &Mutex<Option<ClusterConnection>>,
-) -> Result<ClusterConnection, StoreError> {
-    let mut connection = connection.lock().await;
-    if let Some(open) = &*connection {
-        return Ok(open.clone());
-    }
-    let connecting = client.get_async_connection();
-    let open = timeout(PATIENCE * 2, connecting).await.map_err(|_| StoreError::Timeout)??;
-    *connection = Some(open.clone());
-    Ok(open)
 }

@@ -51,7 +51,7 @@ impl Follower {
         read.arg("COUNT").arg(count).arg("STREAMS").arg(stream).arg(after);
         let link = self.link(commands, stream).await?;
         let mut open = link.open().await?;
-        Ok(read.query_async(&mut open.connection).await?)
+        Ok(read.query_async(&mut open.it).await?)
     }
 
     async fn link(&self, commands: &Commands, stream: &str) -> Result<Arc<Link>, StoreError> {

@@ -11,6 +11,7 @@ mod link;
 mod log;
 mod names;
 mod nodes;
+mod opening;
 mod reply;
 mod roster;
 mod scripts;
@@ -101,9 +102,12 @@ impl RedisStore {
                 });
                 let mut reply = renewing.await?;
                 let outcome = match reply.word.as_str() {
-                    "renewed" => {
-                        Outcome::Renewed { node: *node, seq: reply.number()?, age_ms: reply.number()? }
-                    }
+                    "renewed" => Outcome::Renewed {
+                        node: *node,
+                        seq: reply.number()?,
+                        age_ms: reply.number()?,
+                        lag_ms: reply.number()?,
+                    },
                     "fenced" => Outcome::Fenced { node: *node },
                     _ => return Err(unknown()),
                 };
