@@ -82,7 +82,13 @@ impl Session {
         let Some((channel, request)) = find(&mut self.channels.0, id) else { return };
         match request {
             Request::Membership => match channel.membership.in_flight.take() {
-                Some((_, true)) => channel.join_failed(now, problem, &mut self.outbox),
+                Some((_, true)) => {
+                    if problem.code == Code::Unavailable {
+                        // The server may find later that it was done.
+                        channel.membership.server = Known::Unclear;
+                    }
+                    channel.join_failed(now, problem, &mut self.outbox);
+                }
                 Some((_, false)) | None => channel.leave_failed(now, problem, &mut self.outbox),
             },
             Request::Set => channel.set_failed(now, problem, &mut self.outbox),

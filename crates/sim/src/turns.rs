@@ -104,7 +104,9 @@ impl World {
             shared.facts.note(self.now, node, &inputs);
         }
         let answers = self.carry_out(node, outputs);
-        if self.shared.is_none() {
+        if let Some(shared) = &mut self.shared {
+            shared.facts.note_refused(&answers.replies);
+        } else {
             let outcome = self.ledger.turn(self.now, inputs, &answers);
             self.check(outcome);
             self.compare_listings(node);

@@ -10,7 +10,7 @@ use crate::changes::{Change, Waiter};
 use crate::names::Channel;
 use crate::random::Random;
 use crate::sessions::SessionId;
-use crate::store::{Action, Answer, Effect, Incarnation, Op, Outcome, Partition, Request};
+use crate::store::{Action, Answer, Effect, Incarnation, Outcome, Partition, Request};
 
 /// Ops of one batch.
 const MAX_BATCH: usize = 50;
@@ -193,25 +193,28 @@ impl Lane {
         batch.into_iter().chain(self.queue.drain(..)).collect()
     }
 
-    /// What clients have asked for and is given up, once nobody has answered for a while. The batch may be done all the
-    /// same: what it joins is left again.
-    pub(super) fn give_up(&mut self, now: Millis) -> Vec<Change> {
+    /// What clients have asked for and is given up, once nobody has answered for a while. The batch may be done already:
+    /// what it joins is left again, what it sets is set.
+    /// `waits`: whether somebody still waits for a change.
+    pub(super) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Vec<Change> {
         if self.refuse_at.take_if(|at| *at <= now).is_none() {
             return Vec::new();
         }
         let (mut given_up, others): (Vec<_>, Vec<_>) =
-            self.queue.drain(..).partition(|change| change.waiter.refusable().is_some());
+            self.queue.drain(..).partition(&waits);
         self.queue = others.into();
         for change in self.batch.iter_mut().flat_map(|(changes, _)| changes) {
-            if change.waiter.refusable().is_none() {
+            if !waits(change) {
                 continue;
             }
-            if matches!(change.waiter, Waiter::Join(.., true)) {
-                let op = Op { action: Action::Goodbye, ..change.op.clone() };
-                self.queue.push_back(Change { op, session: change.session, waiter: Waiter::Nobody });
+            given_up.push(change.clone());
+            let joins = matches!(change.waiter, Waiter::Join(.., true));
+            change.waiter = Waiter::Nobody;
+            if joins && !broken!(KeepsRefused) {
+                // Instead of the join if the batch was not done, and after it if it was.
+                change.op.action = Action::Goodbye;
+                self.queue.push_back(change.clone());
             }
-            let waiter = std::mem::replace(&mut change.waiter, Waiter::Nobody);
-            given_up.push(Change { waiter, ..change.clone() });
         }
         given_up
     }

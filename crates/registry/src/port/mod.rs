@@ -82,9 +82,9 @@ impl Port {
         self.lanes[self.at(channel)].refuses(now)
     }
 
-    /// Takes what clients have asked for and nobody answers.
-    pub(crate) fn give_up(&mut self, now: Millis) -> Vec<Change> {
-        self.lanes.iter_mut().flat_map(|lane| lane.give_up(now)).collect()
+    /// Takes what clients have asked for and nobody answers; `waits`: whether somebody still waits for a change.
+    pub(crate) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Vec<Change> {
+        self.lanes.iter_mut().flat_map(|lane| lane.give_up(now, &waits)).collect()
     }
 
     /// Asks for the roster of a channel.

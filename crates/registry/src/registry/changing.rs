@@ -42,9 +42,13 @@ impl Registry {
     /// Tells those who wait for a store that does not answer.
     pub(super) fn refuse_unreached(&mut self, now: Millis) {
         let Backing::Shared(shared) = &mut self.backing else { return };
-        for change in shared.port.give_up(now) {
+        let waits = |change: &Change| {
+            let refusable = change.waiter.refusable();
+            refusable.is_some_and(|(connection, _)| self.sessions.connection(change.session) == Some(connection))
+        };
+        for change in shared.port.give_up(now, waits) {
             let Some((connection, id)) = change.waiter.refusable() else { continue };
-            if matches!(change.waiter, Waiter::Join(.., true)) && !broken!(KeepsRefused) {
+            if matches!(change.waiter, Waiter::Join(.., true)) {
                 self.sessions.forget_join(change.session, &change.op.channel);
             }
             self.refuse(connection, id, UNREACHED);

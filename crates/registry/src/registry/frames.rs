@@ -191,7 +191,8 @@ impl Registry {
         let user = self.sessions.user_who_may(session, Capability::Observe, name)?;
         let channel = user.channel(name);
         self.may_begin_to_observe(connection, &channel, from)?;
-        if !self.fanout.has_roster(&channel) {
+        // Who has observed before is told when the store answers again: asking anew takes a hidden page a minute.
+        if from.is_none() && !self.fanout.has_roster(&channel) {
             self.may_reach(now, &channel)?;
         }
         let node = self.backing.reached(&channel, from.is_some());

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use herenow_protocol::{Attributes, Epoch, Member, Position, SessionSecret};
+use herenow_protocol::{Attributes, Code, Epoch, Member, Position, SessionSecret};
 use herenow_registry::store::{Action, Incarnation, Op, OwnerId};
 
 use super::ledger::{Check, Times, wrong};
-use super::replay::Input;
+use super::replay::{Input, Reply};
 use super::truth::{Kinds, Presence, Truth};
 use super::{channel_number, user_number};
 use crate::failure::Invariant;
@@ -77,6 +77,9 @@ pub(crate) struct Facts {
     gone: BTreeMap<(OwnerKey, usize), (u32, u64)>,
     /// The newest attempt of each session that a node has seen.
     attempts: BTreeMap<(usize, OwnerKey), u32>,
+    /// Joins that are not answered yet, and who had one refused where.
+    asked: BTreeMap<(LinkId, u32), usize>,
+    refused: BTreeSet<(OwnerKey, usize)>,
     /// When each session was last heard: by a node in an attempt, and by any.
     heard_by: BTreeMap<(usize, OwnerKey, u32), u64>,
     heard: BTreeMap<OwnerKey, u64>,
@@ -119,6 +122,8 @@ impl Facts {
             links: BTreeMap::new(),
             gone: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            asked: BTreeMap::new(),
+            refused: BTreeSet::new(),
             heard_by: BTreeMap::new(),
             heard: BTreeMap::new(),
             trouble_until_ms: vec![0; nodes],
@@ -136,8 +141,11 @@ impl Facts {
                     *newest = (*newest).max(*attempt);
                     link
                 }
-                Input::Join { link, .. }
-                | Input::Leave { link, .. }
+                Input::Join { link, id, channel } => {
+                    self.asked.insert((*link, *id), *channel);
+                    link
+                }
+                Input::Leave { link, .. }
                 | Input::Set { link, .. }
                 | Input::Bye { link }
                 | Input::Heard { link } => link,
@@ -153,6 +161,18 @@ impl Facts {
             {
                 self.heard_by.insert((node, *owner, *attempt), now);
                 self.heard.insert(*owner, now);
+            }
+        }
+    }
+
+    /// A session whose join is refused since the store does not answer leaves what it may have joined.
+    pub(crate) fn note_refused(&mut self, replies: &BTreeMap<(LinkId, u32), Reply>) {
+        for (request, reply) in replies {
+            let channel = self.asked.remove(request);
+            if let (Some(channel), Err(Code::Unavailable)) = (channel, reply)
+                && let Some((owner, _)) = self.links.get(&request.0)
+            {
+                self.refused.insert((*owner, channel));
             }
         }
     }
@@ -243,6 +263,12 @@ impl Facts {
         let heard = self.heard_by.get(&(node, op.owner.0, op.attempt)).copied().unwrap_or(0);
         let least_ms = match op.action {
             Action::Timeout => self.times.grace_ms,
+            Action::Goodbye
+                if channel_number(op.channel.name())
+                    .is_some_and(|channel| self.refused.contains(&(op.owner.0, channel))) =>
+            {
+                return Ok(());
+            }
             Action::Goodbye => self.times.linger_ms,
             Action::Join if self.heard_since(node, op) < ended_ms => {
                 return wrong(
