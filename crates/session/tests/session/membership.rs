@@ -80,6 +80,24 @@ fn an_error_rejects_with_what_the_server_said_and_withdraws() {
     assert_eq!(client.code(stored), Some(Code::NotJoined));
 }
 
+/// The server does not reach its store, and does not know what came of it.
+#[test]
+fn a_join_that_may_have_been_done_is_left_again() {
+    let mut client = Client::joined();
+    let joined = client.join("a");
+    let frames = client.frames();
+    let left = client.leave("a");
+    client.error(&frames[0], Code::Unavailable, Some(1_000));
+    assert_eq!(client.code(joined), Some(Code::Unavailable));
+    let frames = client.frames();
+    assert_eq!(short(&frames), ["leave a"]);
+    assert_eq!(client.result(left), None, "not before the server says so");
+    client.ok(&frames[0]);
+    assert_eq!(client.result(left).map(|result| result.is_ok()), Some(true));
+    client.advance(3_000);
+    assert_eq!(client.frames(), []);
+}
+
 #[test]
 fn a_leave_that_fails_is_tried_again() {
     let mut client = Client::joined();
