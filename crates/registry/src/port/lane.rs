@@ -200,8 +200,7 @@ impl Lane {
         if self.refuse_at.take_if(|at| *at <= now).is_none() {
             return Vec::new();
         }
-        let (mut given_up, others): (Vec<_>, Vec<_>) =
-            self.queue.drain(..).partition(&waits);
+        let (mut given_up, others): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(&waits);
         self.queue = others.into();
         for change in self.batch.iter_mut().flat_map(|(changes, _)| changes) {
             if !waits(change) {

@@ -44,7 +44,8 @@ impl Registry {
         let Backing::Shared(shared) = &mut self.backing else { return };
         let waits = |change: &Change| {
             let refusable = change.waiter.refusable();
-            refusable.is_some_and(|(connection, _)| self.sessions.connection(change.session) == Some(connection))
+            refusable
+                .is_some_and(|(connection, _)| self.sessions.connection(change.session) == Some(connection))
         };
         for change in shared.port.give_up(now, waits) {
             let Some((connection, id)) = change.waiter.refusable() else { continue };
