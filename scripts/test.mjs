@@ -34,27 +34,25 @@ async function show(command, args) {
   if (code !== 0) throw new Failure(`${command} ended with code ${code}`, "See above which test failed.");
 }
 
+/** What is tested besides the server: the package as it is shipped, in a browser. */
+const packaged = () => ({ HERENOW_TARBALL: tarball(), HERENOW_APP: app, CHROME_BIN: findBrowsers().chrome ?? "" });
+
 /**
  * Runs the `*.test.mjs` files of a folder with Node's test runner, many at once if they are `waiting` for most of their
- * time: those named in `first` begin first, and two at once run those in `last`, when the others are over.
+ * time: those named in `first` begin first, and two at once run those in `last`, when the others are over. Those named in
+ * `without` are left out.
  */
-function nodeTests(folder, args, { waiting = false, first = [], last = [] } = {}) {
+function nodeTests(folder, args, { waiting = false, first = [], last = [], without = [], env = packaged() } = {}) {
   const found = existsSync(at(folder)) ? readdirSync(at(folder)) : [];
   const names = found.filter((name) => name.endsWith(END)).map((name) => name.slice(0, -END.length));
   if (names.length === 0) throw new Failure(`${folder} holds no *${END}`, "Bring the tests back.");
-  const others = names.filter((name) => !first.includes(name) && !last.includes(name)).sort();
+  const others = names.filter((name) => ![...first, ...last, ...without].includes(name)).sort();
   const files = (chosen) => chosen.map((name) => at(folder, name + END));
   const phases = [
     { files: files([...first, ...others]), workers: waiting ? MANY : 1 },
     { files: files(last), workers: 2 },
   ];
-  const env = {
-    HERENOW_SERVER: serverBinary,
-    HERENOW_TARBALL: tarball(),
-    HERENOW_APP: app,
-    CHROME_BIN: findBrowsers().chrome ?? "",
-  };
-  return runTestFiles(phases, { args, env });
+  return runTestFiles(phases, { args, env: { HERENOW_SERVER: serverBinary, ...env } });
 }
 
 /** The simulation; and, unless one of its tests is asked for, that the registry's model notices broken rules as well. */
@@ -89,6 +87,9 @@ const E2E = {
   last: ["api-events", "crowds", "demo", "fault-handover", "fault-reload", "fault-tabs", "lifecycle-cache"],
 };
 
+/** Each fault of `npm run test:faults` once, with few users; what thousands of idle ones cost shows in full size only. */
+const FAULTS = { waiting: true, first: ["partition", "node-stopped"], without: ["idle"], env: { HERENOW_RUNS: "1", HERENOW_USERS: "200" } };
+
 /**
  * Every step, in the order in which they run: the quick ones first. `needs` says what must be there before it; what
  * `run` gives is told beside its result.
@@ -106,6 +107,8 @@ const STEPS = {
   protocol: { needs: ["build"], run: (args) => nodeTests("tests/protocol", args) },
   // The server's answers, held to its OpenAPI document. `npm run openapi` asks more.
   openapi: { needs: ["server", "schemathesis"], run: (args) => openapiTests(args, OPENAPI_EXAMPLES) },
+  // What breaks between several servers on one Redis.
+  faults: { needs: ["server", "redis"], run: (args) => nodeTests("tests/faults", args, FAULTS) },
   packaging: { needs: ["build", "pack"], run: (args) => nodeTests("tests/packaging", args) },
   browser: { needs: ["engines", "build"], run: (args) => wasmTests(args) },
   e2e: { needs: ["browsers", "redis", "build", "pack"], run: (args) => nodeTests("tests/e2e", args, E2E) },

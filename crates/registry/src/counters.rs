@@ -69,9 +69,9 @@ pub struct Gauges {
     pub detached_sessions: usize,
     /// Users with a session.
     pub users: usize,
-    /// Channels with members; 0 where the store is shared.
+    /// Channels with members; where the store is shared, with members that have a session here.
     pub channels: usize,
-    /// Members of all channels: a user in two channels counts twice; 0 where the store is shared.
+    /// Members of all channels: a user in two channels counts twice; where the store is shared, those with a session here.
     pub members: usize,
     /// Channels that somebody observes, or did a moment ago, that are told in full.
     pub full_channels: usize,

@@ -83,17 +83,16 @@ async fn hear(app: &App, store: &RedisStore, place: &mut Option<String>) -> Resu
 impl App {
     /// This node as others show it.
     async fn about_this_node(&self) -> Result<NodeInfo, Stopped> {
-        let look =
-            |registry: &herenow_registry::Registry, now| (registry.node().to_owned(), now, registry.gauges());
-        let (node, now, gauges) = self.actor.read(look).await?;
-        Ok(NodeInfo {
-            node,
+        let draining = self.lifecycle.is_draining();
+        let look = move |registry: &herenow_registry::Registry, now: herenow_registry::Millis| NodeInfo {
+            node: registry.node().to_owned(),
             version: env!("CARGO_PKG_VERSION").into(),
             uptime_ms: now.0,
-            draining: self.lifecycle.is_draining(),
-            connections: gauges.connections,
-            users: gauges.users,
-        })
+            draining,
+            connections: registry.connections(),
+            users: registry.users_here(),
+        };
+        self.actor.read(look).await
     }
 
     /// All nodes on the same store, by name; none for a node alone.

@@ -182,10 +182,11 @@ impl Registry {
         &self.outboxes.counters
     }
 
-    /// What there is now. Looks once at each observed channel and each observer: not for every frame.
+    /// What there is now. Looks once at each observed channel, each observer and each user: not for every frame.
     pub fn gauges(&self) -> Gauges {
         let (attached_sessions, detached_sessions, users) = self.sessions.numbers();
-        let (channels, members) = self.rosters().map_or((0, 0), Rosters::numbers);
+        let (channels, members) =
+            self.rosters().map_or_else(|| self.sessions.memberships(), Rosters::numbers);
         let ([full_channels, interval_channels, count_channels], observers) = self.fanout.numbers();
         Gauges {
             connections: self.connections.len(),

@@ -63,4 +63,10 @@ impl Registry {
     pub fn connections(&self) -> usize {
         self.connections.len()
     }
+
+    /// How many users have a session.
+    pub fn users_here(&self) -> usize {
+        let (_, _, users) = self.sessions.numbers();
+        users
+    }
 }

@@ -9,7 +9,7 @@ use herenow_protocol::{
     Attributes, Code, Limits, MAX_SESSIONS_PER_USER, Position, Refusal, Refused, SessionSecret, Transition,
     validate_attributes, validate_channel,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::access::{Access, Capability};
 use crate::names::{Channel, User};
@@ -325,6 +325,18 @@ impl Sessions {
     /// Sessions on a socket, those that are not, and users.
     pub(crate) fn numbers(&self) -> (usize, usize, usize) {
         (self.attached, self.sessions.len() - self.attached, self.by_user.len())
+    }
+
+    /// Channels that the users here have joined, and members of all of them. Looks once at each user.
+    pub(crate) fn memberships(&self) -> (usize, usize) {
+        let mut channels = FxHashSet::default();
+        let mut members = 0;
+        for ids in self.by_user.values() {
+            let joined: FxHashSet<&Channel> = ids.iter().flat_map(|id| self.joined(*id)).collect();
+            members += joined.len();
+            channels.extend(joined);
+        }
+        (channels.len(), members)
     }
 
     /// All sessions, oldest first.

@@ -11,7 +11,7 @@ pub(crate) enum Way {
     /// Nothing arrives.
     Blocked,
     /// What is asked is done, but no answer arrives.
-    OneWay,
+    AnswersLost,
     /// The log tells nothing.
     LogBlocked,
 }
@@ -33,7 +33,7 @@ impl Neighbour {
         match (self.way, &request) {
             (_, Request::Read { .. }) => self.reads.push(request),
             (Way::Blocked, _) => registry.handle_store_failure(now, &request),
-            (Way::OneWay, _) => {
+            (Way::AnswersLost, _) => {
                 let _ = self.store.handle(now, &request);
                 registry.handle_store_failure(now, &request);
             }

@@ -55,7 +55,7 @@ fn a_join_that_was_refused_and_done_all_the_same_is_left_again() {
     let mut world = World::sharing();
     let ada = world.client("ada", 1, &[]);
     world.settle();
-    world.set_way(Way::OneWay);
+    world.set_way(Way::AnswersLost);
     let waiting = ask_to_join(&mut world, ada, "kitchen");
     assert_eq!(world.neighbour().users(APPLICATION, "kitchen"), ["ada"]);
     world.advance(NOTICED_MS);
@@ -72,7 +72,7 @@ fn a_membership_stays_whose_session_asks_to_join_again_in_vain() {
     let mut world = World::sharing();
     let ada = world.client("ada", 1, &["kitchen"]);
     world.settle();
-    world.set_way(Way::OneWay);
+    world.set_way(Way::AnswersLost);
     let waiting = ask_to_join(&mut world, ada, "kitchen");
     world.advance(NOTICED_MS);
     assert_eq!(world.answer(ada, waiting), Err(Code::Unavailable));
@@ -144,4 +144,28 @@ fn what_a_node_left_behind_ends_a_grace_after_its_lease_and_not_at_the_next_rene
         assert_eq!(world.neighbour().users(APPLICATION, "kitchen"), [""; 0], "{offset_ms}");
         assert_eq!(world.millis(), Millis(START + offset_ms + 20_000));
     }
+}
+
+#[test]
+fn gauges_tell_of_the_users_of_this_node() {
+    let mut world = World::sharing();
+    let ada = world.client("ada", 1, &["lobby", "other"]);
+    world.client("ada", 2, &["lobby"]);
+    world.client("bob", 3, &["lobby"]);
+    world.settle();
+    let now = world.millis();
+    let op = Op {
+        channel: Channel::new(APPLICATION.into(), "elsewhere"),
+        user: User::new(APPLICATION, "eve"),
+        owner: OwnerId::of(SessionSecret(5)),
+        attempt: 1,
+        action: Action::Join,
+    };
+    world.neighbour().other_node(now, Incarnation(77), op, PARTITIONS);
+    let gauges = world.registry.gauges();
+    assert_eq!((gauges.channels, gauges.members, world.registry.users_here()), (2, 3, 2));
+    world.bye(ada);
+    world.settle();
+    let gauges = world.registry.gauges();
+    assert_eq!((gauges.channels, gauges.members), (1, 2));
 }

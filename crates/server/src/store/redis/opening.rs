@@ -109,11 +109,11 @@ mod tests {
     async fn what_is_open_is_given_to_all_until_it_is_closed() {
         let opening = Opening::within(PATIENCE);
         let open = |it: u32| opening.get(std::future::ready(Ok::<_, StoreError>(it)));
-        let first = open(1).await.unwrap();
-        assert_eq!((first.it, open(2).await.unwrap().it), (1, 1));
+        let first = open(1).await.expect("a connection");
+        assert_eq!((first.it, open(2).await.expect("a connection").it), (1, 1));
         opening.close(&first).await;
-        let second = open(3).await.unwrap();
+        let second = open(3).await.expect("a connection");
         opening.close(&first).await;
-        assert_eq!((second.it, open(4).await.unwrap().it), (3, 3), "another one is not closed");
+        assert_eq!((second.it, open(4).await.expect("a connection").it), (3, 3), "another one is not closed");
     }
 }
