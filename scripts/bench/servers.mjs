@@ -104,7 +104,9 @@ export async function start(server, flags = []) {
     child.kill("SIGKILL");
     return exited;
   };
-  process.once("exit", () => child.kill("SIGKILL"));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  exited.then(() => process.removeListener("exit", kill));
 
   const until = Date.now() + START_MS;
   while (Date.now() < until && child.exitCode === null) {

@@ -13,6 +13,8 @@ use crate::targets::Target;
 
 /// A step in which nothing moves for so long has failed.
 const STUCK: Duration = Duration::from_secs(30);
+/// A server that has not told its own clients after so long what others know will not.
+const ECHO: Duration = Duration::from_secs(2);
 
 /// The processes of one server, or of several that share a Redis, and the connections to them.
 pub(crate) struct Bench {
@@ -154,13 +156,20 @@ impl Bench {
         truth
     }
 
-    /// Fails if a roster differs from what was done.
-    pub(crate) fn agree(&self, when: &str) -> Result<(), BenchError> {
-        match self.wrong() {
-            wrong if wrong > 0 && self.engine.exact() => {
-                Err(BenchError::Wrong(format!("{when}: {wrong} entries of rosters are wrong")))
+    /// Fails if a roster differs from what was done. Where there are several servers, what somebody did may be told to the
+    /// others before it is told to them.
+    pub(crate) fn agree(&mut self, when: &str) -> Result<(), BenchError> {
+        let until = Instant::now() + if self.engine.has_several_servers() { ECHO } else { Duration::ZERO };
+        loop {
+            match self.wrong() {
+                wrong if wrong > 0 && self.engine.exact() && Instant::now() < until => {
+                    self.engine.turn(Some(until))?;
+                }
+                wrong if wrong > 0 && self.engine.exact() => {
+                    return Err(BenchError::Wrong(format!("{when}: {wrong} entries of rosters are wrong")));
+                }
+                _ => return Ok(()),
             }
-            _ => Ok(()),
         }
     }
 

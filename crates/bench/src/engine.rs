@@ -91,6 +91,11 @@ impl Engine {
         self.servers[0]
     }
 
+    /// Whether connections are spread over several servers.
+    pub(crate) fn has_several_servers(&self) -> bool {
+        self.servers.len() > 1
+    }
+
     /// Nanoseconds since the start.
     pub(crate) fn now(&self) -> u64 {
         self.started.elapsed().as_nanos() as u64

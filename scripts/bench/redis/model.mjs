@@ -15,6 +15,8 @@ export const BUSY = 0.6;
 export const PARTITIONS = 64;
 /** On how many servers the members of a channel are, where a balancer brings them to the same ones. */
 export const GATHERED = 2;
+/** Seconds in which a lost connection changes nothing for others: the server's default. */
+export const GRACE = 10;
 /** More servers than these are no plan. */
 const MOST_NODES = 100_000;
 
@@ -24,6 +26,7 @@ const MOST_NODES = 100_000;
  * - `redisOp`: an operation in Redis: `base + nodes × each`, since each server is told of it.
  * - `serverOp`: an operation in all servers together, likewise: `base` once, `each` for each that follows the log.
  * - `delivery`: to tell one observer. `idle`: to keep a connection, a second.
+ * - `refill`: to write a join or a set in Redis where there are many at once.
  * - `memberBytes` in Redis, `connectionBytes` in a server, `logBytes` of an operation to each server.
  */
 export function costs(figures) {
@@ -35,6 +38,7 @@ export function costs(figures) {
     serverOp: seconds(figures.growth("set_server_us")),
     delivery: median("delivery_server_us") / 1e6,
     idle: median("idle_servers_percent", 1) / 100 / figures.connections,
+    refill: median("comings_redis_us") / 1e6,
     memberBytes: median("member_redis_bytes"),
     connectionBytes: median("member_server_bytes", 1),
     logBytes: median("set_log_bytes"),
@@ -56,8 +60,8 @@ export const WAYS = {
  *
  * Gives what is asked of all: `operations` and `deliveries` a second, `redisBytes`; and what that takes: `nodes`, or undefined
  * where no number of servers suffices, with `node`, the parts of a core that each spends (`own`, `follows`, `delivers`,
- * `keeps`), its `memory` in bytes and the `log` that it follows in bytes a second; `redisCores`, `masters`, and the `traffic`
- * out of Redis in bytes a second.
+ * `keeps`), its `memory` in bytes and the `log` that it follows in bytes a second; `redisCores`, `masters`, the `traffic`
+ * out of Redis in bytes a second, and `refill`, the seconds in which they take all members and their attributes again.
  */
 export function planFor(users, cost, told = WAYS.all) {
   const operations = users * (2 / PEOPLE.stays + 1 / PEOPLE.sets);
@@ -76,7 +80,8 @@ export function planFor(users, cost, told = WAYS.all) {
   const log = (operations * told(nodes) * cost.logBytes) / nodes;
   const memory = (users / nodes) * cost.connectionBytes;
   const masters = Math.max(1, Math.ceil(redisCores / BUSY));
-  return { ...asked, nodes, node: { ...each(nodes), memory, log }, redisCores, masters, traffic: log * nodes };
+  const refill = (2 * users * cost.refill) / Math.min(masters, PARTITIONS);
+  return { ...asked, nodes, node: { ...each(nodes), memory, log }, redisCores, masters, traffic: log * nodes, refill };
 }
 
 /** The most users for whom `holds(plan)`, to two digits. */

@@ -78,7 +78,7 @@ The median of ${times} runs, and in brackets the worst.
 ${markdown(head, rows)}
 
 - An *operation* is a join, a leave, or a set of attributes. It is answered when the log of its channel has told it.
-- *As fast as they are answered*: ${count(connections.pairs)} connections in channels of two, 400 operations on their way at once. A leave is
+- *As fast as they are answered*: ${count(connections.pairs)} connections in channels of two, 3,000 operations on their way at once. A leave is
   followed by a join with its attributes: three operations. Servers and Redis share a core, and fill it: that is the limit
   here. On cores of their own each would do what its share says.
 - *1,000 a second*: the same channels. Nearly each operation is a script of its own and an entry of the log, which is
