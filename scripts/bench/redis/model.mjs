@@ -20,8 +20,11 @@ export const GRACE = 10;
 /** More servers than these are no plan. */
 const MOST_NODES = 100_000;
 
+/** What an operation costs where each comes alone, and where so many come that they are done and told many at a time. */
+export const RATES = { alone: "set", batches: "sets" };
+
 /**
- * What was measured, as the plan needs it; times in seconds of a core.
+ * What was measured, as the plan needs it; times in seconds of a core. `rate`: one of `RATES`.
  *
  * - `redisOp`: an operation in Redis: `base + nodes × each`, since each server is told of it.
  * - `serverOp`: an operation in all servers together, likewise: `base` once, `each` for each that follows the log.
@@ -29,13 +32,13 @@ const MOST_NODES = 100_000;
  * - `refill`: to write a join or a set in Redis where there are many at once.
  * - `memberBytes` in Redis, `connectionBytes` in a server, `logBytes` of an operation to each server.
  */
-export function costs(figures) {
+export function costs(figures, rate) {
   const seconds = ({ base, each }) => ({ base: Math.max(base, 0) / 1e6, each: Math.max(each, 0) / 1e6 });
   const most = Math.max(...figures.nodes());
   const median = (name, nodes = most) => figures.of(nodes, name).median;
   return {
-    redisOp: seconds(figures.growth("set_redis_us")),
-    serverOp: seconds(figures.growth("set_server_us")),
+    redisOp: seconds(figures.growth(`${rate}_redis_us`)),
+    serverOp: seconds(figures.growth(`${rate}_server_us`)),
     delivery: median("delivery_server_us") / 1e6,
     idle: median("idle_servers_percent", 1) / 100 / figures.connections,
     refill: median("comings_redis_us") / 1e6,

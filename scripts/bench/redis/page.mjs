@@ -56,6 +56,19 @@ const grows = (figures, name) => {
   return `${show(base)} µs and ${show(each)} µs for each server`;
 };
 
+/** How much waiting for a processor is still told as nothing, in percent of the time. */
+const DISTURBED_PERCENT = 10;
+
+/** Says so where other programs took the cores. */
+function disturbed(figures) {
+  const most = Math.max(...figures.nodes().map((count) => figures.of(count, "waited_percent")?.worst ?? 0));
+  if (most < DISTURBED_PERCENT) return "";
+  return `
+**Disturbed:** other programs had the cores for up to ${show(most)} % of the time (of all threads together). Latencies say more of that
+than of the servers, rates are too low, and costs too high.
+`;
+}
+
 /** The page. */
 export function page(measured) {
   const figures = new RedisFigures(measured);
@@ -74,7 +87,7 @@ says how to run it, [faults.md](faults.md) what happens when something breaks.
 ## What it costs
 
 The median of ${times} runs, and in brackets the worst.
-
+${disturbed(figures)}
 ${markdown(head, rows)}
 
 - An *operation* is a join, a leave, or a set of attributes. It is answered when the log of its channel has told it.

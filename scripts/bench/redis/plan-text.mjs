@@ -2,7 +2,7 @@
 
 import { table } from "../document.mjs";
 import { show } from "../figures.mjs";
-import { BUSY, costs, GATHERED, GRACE, PARTITIONS, PEOPLE, planFor, spread, usersUpTo, WAYS } from "./model.mjs";
+import { BUSY, costs, GATHERED, GRACE, PARTITIONS, PEOPLE, planFor, RATES, spread, usersUpTo, WAYS } from "./model.mjs";
 
 const SIZES = [100_000, 1_000_000, 10_000_000];
 const busy = `${Math.round(100 * BUSY)} %`;
@@ -44,7 +44,11 @@ const ROWS = [
   ["an emptied Redis is full again after", needs(({ refill }) => `${show(refill)} s`)],
 ];
 
-const tableOf = (rows, sizes, plans) => table(["users", ...sizes], rows.map(([what, tell]) => [what, ...plans.map(tell)]));
+/** All sizes, with operations alone and in batches. */
+function plansTable(rates) {
+  const all = SIZES.flatMap((users) => rates.map(({ name, cost }) => ({ head: `${people(users)}, ${name}`, plan: planFor(users, cost) })));
+  return table(["users", ...all.map(({ head }) => head)], ROWS.map(([what, tell]) => [what, ...all.map(({ plan }) => tell(plan))]));
+}
 
 /** The arithmetic of one size, step by step. */
 function arithmetic(users, cost) {
@@ -70,16 +74,16 @@ function arithmetic(users, cost) {
 }
 
 /** Up to how many users something suffices. */
-function limits(cost) {
-  const upTo = (holds, told) => people(usersUpTo(holds, cost, told) ?? 0);
+function limits(rates) {
+  const upTo = (holds, told) => rates.map(({ cost }) => people(usersUpTo(holds, cost, told) ?? 0));
   const oneRedis = ({ masters }) => masters === 1;
   return [
-    [`an emptied Redis is full again within a grace of ${GRACE} s`, upTo(({ masters, refill }) => masters === 1 && refill <= GRACE)],
-    ["one Redis", upTo(oneRedis)],
-    [`a Cluster with a master for each of ${PARTITIONS} partitions`, upTo(({ masters }) => masters <= PARTITIONS)],
-    ["any number of servers, each of which follows everything", upTo(({ nodes }) => nodes !== undefined)],
-    ["one Redis, if a server followed only what somebody on it observes", upTo(oneRedis, WAYS.interested)],
-    [`the same, if the members of a channel came to ${GATHERED} servers`, upTo(oneRedis, WAYS.gathered)],
+    [`an emptied Redis is full again within a grace of ${GRACE} s`, ...upTo(({ masters, refill }) => masters === 1 && refill <= GRACE)],
+    ["one Redis", ...upTo(oneRedis)],
+    [`a Cluster with a master for each of ${PARTITIONS} partitions`, ...upTo(({ masters }) => masters <= PARTITIONS)],
+    ["any number of servers, each of which follows everything", ...upTo(({ nodes }) => nodes !== undefined)],
+    ["one Redis, if a server followed only what somebody on it observes", ...upTo(oneRedis, WAYS.interested)],
+    [`the same, if the members of a channel came to ${GATHERED} servers`, ...upTo(oneRedis, WAYS.gathered)],
   ];
 }
 
@@ -97,26 +101,34 @@ function waysTable(users, cost) {
 
 /** From the words of the plan to what comes next. */
 export function planText(figures) {
-  const cost = costs(figures);
-  const plans = SIZES.map((users) => planFor(users, cost));
+  const alone = { name: "alone", cost: costs(figures, RATES.alone) };
+  const batches = { name: "in batches", cost: costs(figures, RATES.batches) };
+  const rates = [alone, batches];
+  const { cost } = batches;
+  const million = planFor(1_000_000, cost);
   const interested = planFor(10_000_000, cost, WAYS.interested);
   const most = Math.max(...figures.nodes());
   const full = { cpu: figures.of(most, "sets_redis_us").median, batch: figures.of(most, "sets_batch").median };
-  const alone = figures.of(most, "set_redis_us").median;
+  const single = figures.of(most, "set_redis_us").median;
   return `## Plans
 
 What is assumed: each user is one connection in one channel of ${PEOPLE.channel}, which all of its members observe, stays for ${PEOPLE.stays / 60} minutes, and
 sets attributes once in ${PEOPLE.sets} s; members of a channel come to any of the servers. A server has a core, of which ${busy} is planned
-for; so has each master. Each operation costs what it costs alone, each delivery what it costs one by one. Other habits are
-other figures: the arithmetic is below, and in \`scripts/bench/redis/model.mjs\`.
+for; so has each master. Each delivery costs what it costs one by one. *Alone*: each operation costs what it costs at 1,000 a
+second, one in a script and one in an answer of the log. *In batches*: what it costs at full load. It is nearer to the one with
+100,000 users, and to the other with more, since servers and Redis that are busy take more at a time. Other habits are other
+figures: the arithmetic is below, and in \`scripts/bench/redis/model.mjs\`.
 
-${tableOf(ROWS, SIZES.map(people), plans)}
+${plansTable(rates)}
 
-${SIZES.map((users) => `${people(users)} users:\n\n${arithmetic(users, cost).map((line) => `- ${line}`).join("\n")}`).join("\n\n")}
+${SIZES.map((users, at) => {
+    const rate = rates[Math.min(at, 1)];
+    return `${people(users)} users, operations ${rate.name}:\n\n${arithmetic(users, rate.cost).map((line) => `- ${line}`).join("\n")}`;
+  }).join("\n\n")}
 
 ## What gives first
 
-${table(["with the same users this suffices", "up to"], limits(cost))}
+${table(["with the same users this suffices", "up to, alone", "up to, in batches"], limits(rates))}
 
 - **The fan-out of the logs gives first.** Each server reads the log of every partition, whatever its own clients observe. So
   Redis sends each operation as often as there are servers, and each server reads what all the others have done: the one grows
@@ -128,17 +140,19 @@ ${table(["with the same users this suffices", "up to"], limits(cost))}
 
 ## What would come next
 
+With operations in batches:
+
 ${waysTable(1_000_000, cost)}
 
 ${waysTable(10_000_000, cost)}
 
 - **Larger batches** need no new design. At full load ${show(full.batch)} operations are in a script, and one costs Redis ${show(full.cpu)} µs instead
-  of ${show(alone)} µs with ${most} servers: servers that wait some milliseconds longer for more would move all bounds, at the price of
+  of ${show(single)} µs with ${most} servers: servers that wait some milliseconds longer for more would move all bounds, at the price of
   that latency.
 - **More partitions and masters of a Cluster** share out the work of Redis and the time to fill it again, not what each server
   follows. There are ${PARTITIONS} partitions in a Cluster, so at most as many masters; the number is fixed when the data is first written.
 - **Following by interest**: a server that follows a channel only while somebody on it observes it, over sharded pub/sub or a
-  log for each channel. With chance deciding who comes where, the ${PEOPLE.channel} members of a channel are on ${show(spread(plans[1].nodes ?? 100, PEOPLE.channel))} of ${count(plans[1].nodes ?? 100)} servers and on
+  log for each channel. With chance deciding who comes where, the ${PEOPLE.channel} members of a channel are on ${show(spread(million.nodes ?? 100, PEOPLE.channel))} of ${count(million.nodes ?? 100)} servers and on
   ${show(spread(interested.nodes ?? 1000, PEOPLE.channel))} of ${count(interested.nodes ?? 1000)}: it gains little before there are more servers than members of a channel, and much for small
   channels. Sharded pub/sub loses what is told while a connection is away, so that the log would still be read after each
   gap; and the client library takes an \`sunsubscribe\` that it has not asked for, as a slot moves, for a reply.
@@ -156,6 +170,6 @@ ${waysTable(10_000_000, cost)}
 - A server takes a core here. It makes use of three or four for large writes, which is not planned for.
 - Within a tick of 50 ms the updates of a busy channel are merged: with more of them a delivery costs less than assumed. Channels of more than 1,000
   members are told by differences and counts, and cost less still.
-- All who were on a server that ends come back at once: ${SIZES.slice(0, 2).map((users, at) => `of ${people(users)} users ${plans[at].nodes ? count(users / plans[at].nodes) : "–"}`).join(", ")}. The ${busy} leaves room for that; no plan was made of it.
+- All who were on a server that ends come back at once. The ${busy} leaves room for that; no plan was made of it.
 `;
 }

@@ -73,17 +73,16 @@ export async function benchRedis({ quick, keep, out }, about) {
   console.log(`\nWritten: ${files.page} and ${files.figures}`);
 }
 
-/** What was measured last, and the page as it stands. */
+/** What was measured last, if anything. */
 export function last() {
-  const files = kept();
-  if (!existsSync(files.figures)) return undefined;
-  return { measured: JSON.parse(readFileSync(files.figures, "utf8")), page: readFileSync(files.page, "utf8") };
+  const { figures } = kept();
+  return existsSync(figures) ? JSON.parse(readFileSync(figures, "utf8")) : undefined;
 }
 
 if (isMain(import.meta)) {
   await main(async () => {
-    const there = last();
-    if (!there) throw new Failure("nothing was measured yet", "Run `npm run bench -- --redis`.");
-    writeFileSync(kept().page, page(there.measured));
+    const measured = last();
+    if (!measured) throw new Failure("nothing was measured yet", "Run `npm run bench -- --redis`.");
+    writeFileSync(kept().page, page(measured));
   });
 }
