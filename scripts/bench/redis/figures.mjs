@@ -62,7 +62,9 @@ const FIGURES = {
     same_p99_ms: (results) => paced(results).p99_ms || undefined,
     other_p50_ms: (results) => paced(results).elsewhere?.p50_ms,
     other_p99_ms: (results) => paced(results).elsewhere?.p99_ms,
-    waited_percent: (results) => Math.max(paced(results).server_waited_percent, paced(results).client_waited_percent),
+    // Several on one core wait for each other, which says nothing of other programs.
+    waited_percent: (results, nodes) =>
+      nodes === 0 ? Math.max(paced(results).server_waited_percent, paced(results).client_waited_percent) : undefined,
   },
   pairs: {
     set_redis_us: (results) => micro(beyondRedis(results, paced(results), "cpu_seconds", paced(results).updates)),

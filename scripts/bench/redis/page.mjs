@@ -61,11 +61,11 @@ const DISTURBED_PERCENT = 10;
 
 /** Says so where other programs took the cores. */
 function disturbed(figures) {
-  const most = Math.max(...figures.nodes().map((count) => figures.of(count, "waited_percent")?.worst ?? 0));
+  const most = figures.of(0, "waited_percent")?.worst ?? 0;
   if (most < DISTURBED_PERCENT) return "";
   return `
-**Disturbed:** other programs had the cores for up to ${show(most)} % of the time (of all threads together). Latencies say more of that
-than of the servers, rates are too low, and costs too high.
+**Disturbed:** other programs had a core for up to ${show(most)} % of the time. Latencies say more of that than of the servers, rates
+are too low, and costs too high.
 `;
 }
 
