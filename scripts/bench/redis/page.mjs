@@ -92,8 +92,8 @@ ${markdown(head, rows)}
 
 - An *operation* is a join, a leave, or a set of attributes. It is answered when the log of its channel has told it.
 - *As fast as they are answered*: ${count(connections.pairs)} connections in channels of two, 3,000 operations on their way at once. A leave is
-  followed by a join with its attributes: three operations. Servers and Redis share a core, and fill it: that is the limit
-  here. On cores of their own each would do what its share says.
+  followed by a join with its attributes: three operations. Servers and Redis share a core, which is the limit here:
+  the clients' core has room. Redis on a core of its own would do as many as its CPU for one says.
 - *1,000 a second*: the same channels. Nearly each operation is a script of its own and an entry of the log, which is
   what most of it costs. What servers and Redis do while idle is taken off, from these and from deliveries.
 - *Deliveries*, latency, memory and idling: ${count(connections.rooms)} connections in channels of 100, spread over the servers in turn. What a

@@ -155,7 +155,7 @@ ${waysTable(10_000_000, cost)}
   log for each channel. With chance deciding who comes where, the ${PEOPLE.channel} members of a channel are on ${show(spread(million.nodes ?? 100, PEOPLE.channel))} of ${count(million.nodes ?? 100)} servers and on
   ${show(spread(interested.nodes ?? 1000, PEOPLE.channel))} of ${count(interested.nodes ?? 1000)}: it gains little before there are more servers than members of a channel, and much for small
   channels. Sharded pub/sub loses what is told while a connection is away, so that the log would still be read after each
-  gap; and the client library takes an \`sunsubscribe\` that it has not asked for, as a slot moves, for a reply.
+  gap; and the client library takes a \`sunsubscribe\` that it has not asked for, as a slot moves, for a reply.
 - **Bringing the members of a channel to the same servers** (a balancer that looks at the channel) takes the factor away: then
   an operation is told to ${GATHERED} servers. It asks for clients that connect by channel, and a client in many channels has to
   choose.
