@@ -4,6 +4,7 @@
 
 mod cluster;
 mod conformance;
+mod earlier;
 mod histories;
 mod memory;
 mod redis_server;

@@ -22,6 +22,7 @@ scripts! {
     ENDED: "server" "common" "ended";
     LEFT: "server" "common" "left";
     SWEEP: "server" "common" "changes" "sweep";
+    TIDY: "server" "common" "tidy";
     ROSTER: "server" "common" "roster";
     MEMBER: "server" "common" "member";
     CHANNELS: "server" "common" "channels";
