@@ -8,4 +8,5 @@ mod earlier;
 mod histories;
 mod memory;
 mod redis_server;
+mod scripts;
 mod secured;

@@ -14,7 +14,8 @@ mod nodes;
 mod opening;
 mod reply;
 mod roster;
-mod scripts;
+#[doc(hidden)]
+pub mod scripts;
 mod share;
 mod start;
 mod sweep;

@@ -1,4 +1,4 @@
-//! The scripts, each with what stands before it.
+//! The scripts, each with what stands before it. Public for their tests alone.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ macro_rules! scripts {
     ($($(#[$doc:meta])* $name:ident: $($part:literal)+;)+) => {
         $(
             $(#[$doc])*
-            pub(super) static $name: LazyLock<Script> =
+            pub static $name: LazyLock<Script> =
                 LazyLock::new(|| Script::new(concat!($(include_str!(concat!("lua/", $part, ".lua")), "\n"),+)));
         )+
     };
