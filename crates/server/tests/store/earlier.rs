@@ -82,7 +82,8 @@ async fn left_behind(servers: &[&RedisServer], store: &RedisStore) -> usize {
         let ends_by_itself =
             || server.call(&["PTTL", key]).is_ok_and(|left| matches!(left, redis::Value::Int(1..)));
         let is_present = present.iter().any(|life| key.starts_with(life));
-        !is_present && !(rest.get(17..).is_some_and(|rest| rest.starts_with("g:")) && ends_by_itself())
+        let is_of_gone = rest.get(17..).is_some_and(|rest| rest.starts_with("g:"));
+        !(is_present || is_of_gone && ends_by_itself())
     };
     servers.iter().map(|server| server.keys().iter().filter(|key| is_left(server, key)).count()).sum()
 }
