@@ -1,7 +1,7 @@
 //! What an earlier life of a partition has left behind, after another server took over, is removed.
 
 use std::collections::BTreeSet;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use herenow_protocol::{Attributes, Epoch, SessionSecret};
@@ -204,7 +204,7 @@ fn a_running_server_tidies_by_itself() {
     let redis = RedisServer::start();
     let mut command = Command::new(env!("CARGO_BIN_EXE_herenow-server"));
     command.args(["--listen", "127.0.0.1:0", "--node-lease", "2s", "--redis", &redis.url()]);
-    let mut server = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let _server = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let began = Instant::now();
     let wait_for = |is_so: &dyn Fn() -> bool| {
         while !is_so() {
@@ -216,6 +216,15 @@ fn a_running_server_tidies_by_itself() {
     let before = lives(&redis);
     redis.take_over();
     wait_for(&|| lives(&redis).is_disjoint(&before) && lives(&redis).len() == 16);
-    server.kill().unwrap();
-    server.wait().unwrap();
+}
+
+/// Ended with the test, also where it fails.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

@@ -101,7 +101,7 @@ fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         8 => Just(Action::Join),
         2 => Just(Action::Leave),
-        1 => Just(Action::Linger),
+        2 => Just(Action::Linger),
         1 => Just(Action::Goodbye),
         2 => Just(Action::Timeout),
         3 => attributes().prop_map(Action::Set),
