@@ -9,6 +9,9 @@
 //   npm run bench -- --no-scenarios                without stalled readers, cuts and churn
 //   npm run bench -- --no-page                     without what a page loads, and events a second in Chromium
 //   npm run bench -- --sockudo PATH                with Sockudo, too
+//   npm run bench -- --redis                       one, two and three servers on a Redis, about 11 minutes; writes
+//                                                  docs/scaling.md and docs/bench/redis.json; with --quick in a minute,
+//                                                  and writes nothing
 //   npm run bench -- --out FOLDER                  results, plots and text go there
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -21,12 +24,14 @@ import { measure } from "./bench/measure.mjs";
 import { musts } from "./bench/musts.mjs";
 import { plan, SIZES } from "./bench/plan.mjs";
 import { Progress } from "./bench/progress.mjs";
+import { benchRedis } from "./bench/redis/run.mjs";
 import { checkRatios } from "./bench/regression.mjs";
 import { peers, SERVERS, sockudo } from "./bench/servers.mjs";
 import { cargo } from "./lib/cargo.mjs";
 import { Failure, main } from "./lib/failure.mjs";
 import { isMain } from "./lib/is-main.mjs";
 import { at } from "./lib/paths.mjs";
+import { redisStep } from "./lib/redis.mjs";
 import { attempt, run, which } from "./lib/run.mjs";
 import { duration, runSteps } from "./lib/steps.mjs";
 import { setupSteps } from "./setup.mjs";
@@ -34,7 +39,7 @@ import { checkSize } from "./size.mjs";
 
 /** Reads the arguments. */
 function read(args) {
-  const chosen = { servers: [...SERVERS], sizes: SIZES, quick: false, growth: true, scenarios: true, page: true, out: at("docs") };
+  const chosen = { servers: [...SERVERS], sizes: SIZES, quick: false, growth: true, scenarios: true, page: true, redis: false, out: at("docs") };
   const rest = [...args];
   let only;
   const value = (name) => rest.shift() ?? fail(`${name} has no value`, `Write it as: ${name} VALUE`);
@@ -43,12 +48,19 @@ function read(args) {
     if (arg === "--only") only = value(arg).split(",");
     else if (arg === "--sizes") chosen.sizes = value(arg).split(",").map(Number);
     else if (arg === "--quick") chosen.quick = true;
+    else if (arg === "--redis") chosen.redis = true;
     else if (arg === "--no-growth") chosen.growth = false;
     else if (arg === "--no-scenarios") chosen.scenarios = false;
     else if (arg === "--no-page") chosen.page = false;
     else if (arg === "--sockudo") chosen.servers.push(sockudo(resolve(value(arg))));
     else if (arg === "--out") chosen.out = resolve(value(arg));
     else fail(`there is no option ${arg}`, "See the head of scripts/bench.mjs for what there is.");
+  }
+  if (chosen.redis) {
+    if (args.some((arg) => arg.startsWith("--") && !["--redis", "--quick", "--out"].includes(arg))) {
+      fail("--redis goes with --quick and --out only", "Run the benchmark of one node by itself, without --redis.");
+    }
+    return { ...chosen, keep: !chosen.quick };
   }
   if (!chosen.sizes.every((size) => Number.isInteger(size) && size >= 2 && size <= 2000)) {
     fail("--sizes needs whole numbers from 2 to 2000", "Write them as: --sizes 10,100,1000");
@@ -75,6 +87,9 @@ const built = (crate, binary) => ({
   run: (progress) =>
     cargo(["build", "--profile", "server", "--package", crate, "--bin", binary], { progress, what: `building ${crate}` }),
 });
+
+/** What is measured, and what measures. */
+const OURS = [built("herenow-server", "herenow-server"), built("bench", "bench")];
 
 const peersStep = {
   name: "the peers",
@@ -160,10 +175,13 @@ export async function bench(args) {
   if (!which("taskset") || availableParallelism() < 2) {
     fail("the benchmark needs Linux with two cores and taskset", "Run it on such a machine (Debian: apt-get install util-linux).");
   }
+  if (chosen.redis) {
+    await runSteps([redisStep, ...OURS]);
+    return benchRedis(chosen, { made: new Date().toISOString(), commit: await commit(), machine: machine() });
+  }
   const others = chosen.servers.filter(({ own }) => !own);
   await runSteps([
-    built("herenow-server", "herenow-server"),
-    built("bench", "bench"),
+    ...OURS,
     ...(others.length > 0 ? [peersStep] : []),
     ...(chosen.page ? setupSteps() : []),
   ]);

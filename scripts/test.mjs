@@ -97,6 +97,8 @@ const FAULTS = { waiting: true, first: ["partition", "node-stopped"], without: [
 const STEPS = {
   // The root crate's tests run in the browser only.
   rust: { needs: ["redis"], run: (args) => show("cargo", ["test", "--workspace", "--exclude", "herenow", ...args]) },
+  // What scripts work out, without anything that is built.
+  scripts: { run: (args) => nodeTests("tests/scripts", args, { env: {} }) },
   // All seeds that failed once, and that each rule which is broken on purpose is caught.
   sim: { run: (args) => simulate(args) },
   // Seeds that nobody has seen.

@@ -4,7 +4,7 @@ import { kilo, show } from "./figures.mjs";
 import { plot } from "./plot.mjs";
 
 /** A table of text as Markdown; all but the first column to the right. */
-function table(head, rows) {
+export function table(head, rows) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
 }
@@ -117,6 +117,8 @@ on ${machine.cores} cores of ${machine.cpu} with Linux ${machine.kernel}: the se
 another. All figures are in [bench/results.json](bench/results.json).
 
 Machines differ, and one machine differs from hour to hour: compare the ratios, not the figures.
+
+Several servers on one Redis are measured by themselves: [scaling.md](scaling.md).
 
 ## What must be reached
 

@@ -23,19 +23,31 @@ const COMPLAINT_CHARS = 8 * 1024;
 export async function measure(server, task, options, progress, flags = []) {
   const running = await start(server, flags);
   try {
-    const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-    const who = ["--target", server.target, "--address", running.address, "--pid", String(running.pid)];
-    return await generate([task, ...who, ...given], progress, running);
+    return await load(server, [running], task, options, progress);
   } finally {
     await running.stop();
   }
 }
 
-function generate(args, progress, running) {
+/**
+ * The same against servers that run already, which all speak the protocol of `server`: `[{address, pid, log()}]`. After
+ * `mostMs` it has failed.
+ */
+export function load(server, running, task, options, progress, mostMs) {
+  const given = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const each = (name) => running.map((one) => String(one[name])).join(",");
+  const who = ["--target", server.target, "--address", each("address"), "--pid", each("pid")];
+  const log = () => running.map((one) => tail(one.log())).join("\n");
+  return generate([task, ...who, ...given], progress, log, mostMs);
+}
+
+function generate(args, progress, log, mostMs) {
   return new Promise((settle, reject) => {
     const pinned = ["-c", CLIENT_CORE, generator, ...args];
     const child = spawn("taskset", pinned, { env: childEnv(), stdio: ["ignore", "pipe", "pipe"] });
-    process.once("exit", () => child.kill("SIGKILL"));
+    const kill = () => child.kill("SIGKILL");
+    process.once("exit", kill);
+    const timer = mostMs && setTimeout(kill, mostMs);
     const results = [];
     let complaint = "";
     child.stderr.setEncoding("utf8");
@@ -47,8 +59,10 @@ function generate(args, progress, running) {
     });
     child.once("error", reject);
     child.once("close", (code) => {
+      clearTimeout(timer);
+      process.removeListener("exit", kill);
       if (code === 0) return settle(results);
-      const output = `${tail(running.log())}\n${complaint.trim()}`;
+      const output = `${log()}\n${complaint.trim()}`;
       const failure = new Failure(`${complaint.trim().split("\n").at(-1) || "the load generator ended early"}`, `The command was: bench ${args.join(" ")}`, output);
       reject(Object.assign(failure, { results }));
     });

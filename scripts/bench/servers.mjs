@@ -13,7 +13,7 @@ import { childEnv, tail } from "../lib/run.mjs";
 export const peers = at("bench", "peers");
 
 /** The cores of server and client: each has one of its own. */
-const SERVER_CORE = "0";
+export const SERVER_CORE = "0";
 export const CLIENT_CORE = "1";
 
 const HOST = "127.0.0.1";
@@ -104,7 +104,9 @@ export async function start(server, flags = []) {
     child.kill("SIGKILL");
     return exited;
   };
-  process.once("exit", () => child.kill("SIGKILL"));
+  const kill = () => child.kill("SIGKILL");
+  process.once("exit", kill);
+  exited.then(() => process.removeListener("exit", kill));
 
   const until = Date.now() + START_MS;
   while (Date.now() < until && child.exitCode === null) {

@@ -1,6 +1,5 @@
-//! A server under measurement, and what every step needs of it.
+//! Servers under measurement, and what every step needs of them.
 
-use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,15 +8,19 @@ use crate::crowd::{ABSENT, Peer};
 use crate::engine::Engine;
 use crate::error::BenchError;
 use crate::process::{Tree, own_processor_time, own_waiting_time};
+use crate::redis::{Counts, Done, Redis};
 use crate::targets::Target;
 
 /// A step in which nothing moves for so long has failed.
 const STUCK: Duration = Duration::from_secs(30);
+/// A server that has not told its own clients after so long what others know will not.
+const ECHO: Duration = Duration::from_secs(2);
 
-/// The server's processes and the connections to it.
+/// The processes of one server, or of several that share a Redis, and the connections to them.
 pub(crate) struct Bench {
     pub(crate) engine: Engine,
     pub(crate) server: Tree,
+    pub(crate) redis: Option<Redis>,
 }
 
 /// What a piece of work cost.
@@ -31,6 +34,8 @@ pub(crate) struct Cost {
     /// Time in which the server had to wait for a processor, and we.
     pub(crate) server_waited: Duration,
     pub(crate) client_waited: Duration,
+    /// What Redis had to do, where there is one.
+    pub(crate) redis: Option<Done>,
 }
 
 /// Measures from here on.
@@ -40,29 +45,32 @@ pub(crate) struct Meter {
     client: Duration,
     server_waited: Duration,
     client_waited: Duration,
-    tree: Tree,
+    redis: Option<Counts>,
 }
 
 impl Meter {
-    pub(crate) fn start(tree: Tree) -> Self {
-        Self {
+    pub(crate) fn start(bench: &mut Bench) -> Result<Self, BenchError> {
+        Ok(Self {
+            redis: bench.redis.as_mut().map(Redis::counts).transpose()?,
             started: Instant::now(),
-            server: tree.processor_time(),
+            server: bench.server.processor_time(),
             client: own_processor_time(),
-            server_waited: tree.waiting_time(),
+            server_waited: bench.server.waiting_time(),
             client_waited: own_waiting_time(),
-            tree,
-        }
+        })
     }
 
-    pub(crate) fn cost(&self) -> Cost {
-        Cost {
-            elapsed: self.started.elapsed(),
-            server: self.tree.processor_time().saturating_sub(self.server),
+    pub(crate) fn cost(&self, bench: &mut Bench) -> Result<Cost, BenchError> {
+        let elapsed = self.started.elapsed();
+        let now = bench.redis.as_mut().map(Redis::counts).transpose()?;
+        Ok(Cost {
+            elapsed,
+            server: bench.server.processor_time().saturating_sub(self.server),
             client: own_processor_time().saturating_sub(self.client),
-            server_waited: self.tree.waiting_time().saturating_sub(self.server_waited),
+            server_waited: bench.server.waiting_time().saturating_sub(self.server_waited),
             client_waited: own_waiting_time().saturating_sub(self.client_waited),
-        }
+            redis: now.zip(self.redis).map(|(now, before)| now.since(before)),
+        })
     }
 }
 
@@ -91,13 +99,22 @@ impl Watch {
 }
 
 impl Bench {
+    /// Of servers at `addresses`, over which the connections are spread, whose processes are `servers`.
+    ///
+    /// # Errors
+    /// When the operating system refuses something, or there is no Redis at that address.
     pub(crate) fn new(
         target: Box<dyn Target>,
-        address: SocketAddr,
-        server: u32,
+        addresses: Vec<SocketAddr>,
+        servers: &[u32],
+        redis: Option<SocketAddr>,
         size: usize,
-    ) -> io::Result<Self> {
-        Ok(Self { engine: Engine::new(target, address, size)?, server: Tree::new(server) })
+    ) -> Result<Self, BenchError> {
+        Ok(Self {
+            engine: Engine::new(target, addresses, size)?,
+            server: Tree::new(servers),
+            redis: redis.map(Redis::connect).transpose()?,
+        })
     }
 
     /// Fails if a connection was lost, something was refused, or the server ended.
@@ -139,13 +156,20 @@ impl Bench {
         truth
     }
 
-    /// Fails if a roster differs from what was done.
-    pub(crate) fn agree(&self, when: &str) -> Result<(), BenchError> {
-        match self.wrong() {
-            wrong if wrong > 0 && self.engine.exact() => {
-                Err(BenchError::Wrong(format!("{when}: {wrong} entries of rosters are wrong")))
+    /// Fails if a roster differs from what was done. Where there are several servers, what somebody did may be told to the
+    /// others before it is told to them.
+    pub(crate) fn agree(&mut self, when: &str) -> Result<(), BenchError> {
+        let until = Instant::now() + if self.engine.has_several_servers() { ECHO } else { Duration::ZERO };
+        loop {
+            match self.wrong() {
+                wrong if wrong > 0 && self.engine.exact() && Instant::now() < until => {
+                    self.engine.turn(Some(until))?;
+                }
+                wrong if wrong > 0 && self.engine.exact() => {
+                    return Err(BenchError::Wrong(format!("{when}: {wrong} entries of rosters are wrong")));
+                }
+                _ => return Ok(()),
             }
-            _ => Ok(()),
         }
     }
 

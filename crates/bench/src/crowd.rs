@@ -24,6 +24,8 @@ const REMEMBERED_BYTES: usize = 256;
 pub(crate) struct Channel {
     pub(crate) name: String,
     slots: HashMap<Box<str>, u32>,
+    /// On which server each user is, by slot.
+    homes: Vec<u8>,
     /// When each update was sent, in nanoseconds since the start, by the slot of its user.
     sent: Vec<Vec<u64>>,
     frames: VecDeque<(Box<[u8]>, Rc<Summary>)>,
@@ -31,7 +33,7 @@ pub(crate) struct Channel {
 
 impl Channel {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, slots: HashMap::new(), sent: Vec::new(), frames: VecDeque::new() }
+        Self { name, slots: HashMap::new(), homes: Vec::new(), sent: Vec::new(), frames: VecDeque::new() }
     }
 
     /// The number of a user in this channel.
@@ -42,6 +44,7 @@ impl Channel {
         let slot = self.sent.len() as u32;
         self.slots.insert(user.into(), slot);
         self.sent.push(Vec::new());
+        self.homes.push(0);
         slot
     }
 
@@ -77,6 +80,8 @@ impl Channel {
 pub(crate) struct Peer {
     pub(crate) index: u32,
     pub(crate) channel: u32,
+    /// The number of its server.
+    pub(crate) home: u8,
     slot: u32,
     /// By slot: the newest update seen, 0 for none, or [`ABSENT`].
     seen: Vec<u32>,
@@ -96,8 +101,9 @@ pub(crate) struct Peer {
 pub(crate) struct Progress {
     /// Sockets so far.
     pub(crate) attempt: u32,
-    /// The next request's number.
+    /// The newest request's number, and that of the newest that was answered.
     pub(crate) request: u32,
+    pub(crate) answered: u32,
     /// The position in the channel's log.
     pub(crate) epoch: u64,
     pub(crate) seq: u64,
@@ -108,10 +114,11 @@ pub(crate) struct Progress {
 }
 
 impl Peer {
-    pub(crate) fn new(index: u32, channel: u32, expected: u32) -> Self {
+    pub(crate) fn new(index: u32, channel: u32, expected: u32, home: u8) -> Self {
         Self {
             index,
             channel,
+            home,
             slot: NO_SLOT,
             seen: Vec::new(),
             known: 0,
@@ -143,7 +150,10 @@ pub(crate) struct Tally {
     pub(crate) deliveries: u64,
     /// Deliveries that the updates sent so far are to make.
     pub(crate) due: u64,
+    /// Of deliveries to the sender's server.
     pub(crate) latency: Histogram,
+    /// Of deliveries to another one.
+    pub(crate) elsewhere: Histogram,
     /// Connections that are complete.
     pub(crate) complete: usize,
     /// Joins of a user whom the connection had not known, and departures of one whom it had.
@@ -154,9 +164,19 @@ pub(crate) struct Tally {
     /// Diffs that did not follow what the connection had seen, told a departure of nobody, or an update older than one
     /// before.
     pub(crate) gaps: u64,
+    /// Requests that were answered.
+    pub(crate) answers: u64,
     /// Refusals, and the last one.
     pub(crate) errors: u64,
     pub(crate) last_error: String,
+}
+
+impl Tally {
+    /// Latencies are counted from here on.
+    pub(crate) fn forget_latency(&mut self) {
+        self.latency.clear();
+        self.elsewhere.clear();
+    }
 }
 
 /// A message's receiver, who is told what is in it.
@@ -173,7 +193,9 @@ pub(crate) struct Told<'a> {
 impl Told<'_> {
     /// The receiver is this user.
     pub(crate) fn is_user(&mut self, user: &str) {
-        self.peer.slot = self.channel.slot(user);
+        let slot = self.channel.slot(user);
+        self.peer.slot = slot;
+        self.channel.homes[slot as usize] = self.peer.home;
     }
 
     /// The user is there, and this is its newest update.
@@ -191,6 +213,12 @@ impl Told<'_> {
     /// The server has confirmed that the receiver is in its channel and observes it.
     pub(crate) fn confirmed(&mut self) {
         self.peer.confirmed = true;
+    }
+
+    /// The server has done what a request asked for.
+    pub(crate) fn answered(&mut self, request: u32) {
+        self.peer.progress.answered = self.peer.progress.answered.max(request);
+        self.tally.answers += 1;
     }
 
     /// The server has refused something.
@@ -224,8 +252,10 @@ impl Told<'_> {
                 let sent = &self.channel.sent[at];
                 let new = sent.get(before as usize..update as usize).unwrap_or_default();
                 self.tally.deliveries += new.len() as u64;
+                let here = self.channel.homes[at] == peer.home;
+                let latency = if here { &mut self.tally.latency } else { &mut self.tally.elsewhere };
                 for sent in new {
-                    self.tally.latency.record(self.now.saturating_sub(*sent));
+                    latency.record(self.now.saturating_sub(*sent));
                 }
             }
             // Who has come back begins without attributes.
@@ -258,5 +288,52 @@ impl Told<'_> {
             self.tally.complete -= 1;
         }
         peer.complete = complete;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells the peer what `say` says, at that time in ns.
+    fn tell(
+        peer: &mut Peer,
+        channel: &mut Channel,
+        tally: &mut Tally,
+        now: u64,
+        say: impl FnOnce(&mut Told<'_>),
+    ) {
+        let mut out = Vec::new();
+        say(&mut Told { peer, channel, tally, out: &mut out, now });
+    }
+
+    #[test]
+    fn latency_is_counted_apart_for_who_is_on_another_server() {
+        let (mut channel, mut tally) = (Channel::new("room".into()), Tally::default());
+        let mut peers: Vec<Peer> = [0, 1, 0].map(|home| Peer::new(0, 0, 3, home)).into();
+        for (peer, user) in peers.iter_mut().zip(["a", "b", "c"]) {
+            tell(peer, &mut channel, &mut tally, 0, |told| told.is_user(user));
+        }
+        for peer in &mut peers {
+            tell(peer, &mut channel, &mut tally, 0, |told| (0..3).for_each(|slot| told.apply(slot, 0)));
+        }
+        let number = channel.note_sent(0, 100);
+        for (peer, now) in peers.iter_mut().zip([130, 150, 140]) {
+            tell(peer, &mut channel, &mut tally, now, |told| told.apply(0, number));
+        }
+        assert_eq!((tally.latency.count(), tally.elsewhere.count(), tally.deliveries), (1, 1, 2));
+        assert_eq!(tally.latency.quantile(1.0).as_nanos(), 40);
+        assert_eq!(tally.elsewhere.quantile(1.0).as_nanos(), 50);
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_take_a_newer_one_back() {
+        let (mut channel, mut tally) = (Channel::new("room".into()), Tally::default());
+        let mut peer = Peer::new(0, 0, 1, 0);
+        tell(&mut peer, &mut channel, &mut tally, 0, |told| {
+            told.answered(2);
+            told.answered(1);
+        });
+        assert_eq!((peer.progress.answered, tally.answers), (2, 2));
     }
 }

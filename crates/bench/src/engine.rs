@@ -31,7 +31,8 @@ pub(crate) struct Engine {
     alarm: OwnedFd,
     scratch: Vec<u8>,
     target: Box<dyn Target>,
-    server: SocketAddr,
+    /// The connections are spread over them in turn.
+    servers: Vec<SocketAddr>,
     started: Instant,
     /// Members of a channel.
     size: usize,
@@ -47,8 +48,8 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Without any connection yet; channels will have `size` members.
-    pub(crate) fn new(target: Box<dyn Target>, server: SocketAddr, size: usize) -> io::Result<Self> {
+    /// Without any connection yet; channels will have `size` members. There is at least one server.
+    pub(crate) fn new(target: Box<dyn Target>, servers: Vec<SocketAddr>, size: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
         let alarm =
             timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
@@ -59,7 +60,7 @@ impl Engine {
             alarm,
             scratch: vec![0; SCRATCH_BYTES],
             target,
-            server,
+            servers,
             started: Instant::now(),
             size,
             connections: Vec::new(),
@@ -79,14 +80,20 @@ impl Engine {
                 self.channels.push(Channel::new(format!("presence-room-{channel}")));
             }
             let expected = self.size.min(count - channel * self.size);
-            let peer = Peer::new(index as u32, channel as u32, expected as u32);
+            let home = (index % self.servers.len()) as u8;
+            let peer = Peer::new(index as u32, channel as u32, expected as u32, home);
             self.connections.push(Connection::new(peer));
         }
     }
 
-    /// Where the server listens.
+    /// Where the first server listens.
     pub(crate) fn server(&self) -> SocketAddr {
-        self.server
+        self.servers[0]
+    }
+
+    /// Whether connections are spread over several servers.
+    pub(crate) fn has_several_servers(&self) -> bool {
+        self.servers.len() > 1
     }
 
     /// Nanoseconds since the start.
@@ -97,7 +104,7 @@ impl Engine {
     /// Begins to connect one.
     pub(crate) fn connect(&mut self, index: usize) -> io::Result<()> {
         let connection = &mut self.connections[index];
-        connection.connect(self.server)?;
+        connection.connect(self.servers[usize::from(connection.peer.home)])?;
         self.opening += 1;
         if let Some(stream) = &mut connection.stream {
             self.poll.registry().register(stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
@@ -281,7 +288,7 @@ impl Engine {
                 "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{}\r\n",
                 self.target.path(),
-                self.server,
+                self.servers[usize::from(connection.peer.home)],
                 offered.unwrap_or_default(),
             )
             .into_bytes();

@@ -37,6 +37,11 @@ impl Histogram {
         Duration::ZERO
     }
 
+    /// How many were counted.
+    pub(crate) fn count(&self) -> u64 {
+        self.total
+    }
+
     pub(crate) fn clear(&mut self) {
         self.counts.fill(0);
         self.total = 0;

@@ -27,18 +27,21 @@ pub(crate) enum Task {
     Churn(Scenario),
 }
 
-/// Which server, and how many connections to it.
-#[derive(Clone, Copy, Debug, Args)]
+/// Which server, or which several that share a Redis.
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Server {
     /// The protocol.
     #[arg(long, value_enum)]
     pub(crate) target: Name,
-    /// Where it listens.
+    /// Where it listens; connections are spread over several, separated by commas.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(crate) address: Vec<SocketAddr>,
+    /// Its process; what that started counts, too. As many as addresses.
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(crate) pid: Vec<u32>,
+    /// The Redis that they share: what it does is measured, too.
     #[arg(long)]
-    pub(crate) address: SocketAddr,
-    /// Its process; what that started counts, too.
-    #[arg(long)]
-    pub(crate) pid: u32,
+    pub(crate) redis: Option<SocketAddr>,
     /// Members of a channel.
     #[arg(long, default_value_t = 100)]
     pub(crate) size: usize,
@@ -69,6 +72,12 @@ pub(crate) struct Load {
     /// Deliveries of one burst at least.
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) burst_deliveries: u64,
+    /// Seconds of sets, and then of leaving and joining, as fast as they are answered; 0 leaves them out. Only for herenow.
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) operations: f64,
+    /// Operations on their way at once.
+    #[arg(long, default_value_t = 400)]
+    pub(crate) window: u64,
 }
 
 #[derive(Debug, Args)]

@@ -1,6 +1,7 @@
-//! What a process and all that it started cost: memory and processor time, as Linux tells it in `/proc`.
+//! What processes and all that they started cost: memory and processor time, as Linux tells it in `/proc`.
 
 use std::fs;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A clock tick of `/proc/PID/stat`: Linux counts in hundredths of a second on every machine of today.
@@ -8,39 +9,39 @@ const TICK: Duration = Duration::from_millis(10);
 /// Where `utime` stands behind the name in `/proc/PID/stat`; `stime` follows.
 const UTIME: usize = 11;
 
-/// A process and its descendants.
-#[derive(Clone, Copy, Debug)]
+/// Processes and their descendants.
+#[derive(Clone, Debug)]
 pub(crate) struct Tree {
-    root: u32,
+    roots: Rc<[u32]>,
 }
 
 impl Tree {
-    pub(crate) fn new(root: u32) -> Self {
-        Self { root }
+    pub(crate) fn new(roots: &[u32]) -> Self {
+        Self { roots: roots.into() }
     }
 
-    /// Whether the first process still lives.
-    pub(crate) fn lives(self) -> bool {
-        fs::metadata(format!("/proc/{}", self.root)).is_ok()
+    /// Whether all that it was made of still live.
+    pub(crate) fn lives(&self) -> bool {
+        self.roots.iter().all(|root| fs::metadata(format!("/proc/{root}")).is_ok())
     }
 
     /// Memory in use, in bytes: the sum of the resident sets.
-    pub(crate) fn resident_bytes(self) -> u64 {
+    pub(crate) fn resident_bytes(&self) -> u64 {
         self.members().into_iter().filter_map(resident_bytes).sum()
     }
 
     /// Processor time spent so far, in user and in kernel mode, to 10 ms.
-    pub(crate) fn processor_time(self) -> Duration {
+    pub(crate) fn processor_time(&self) -> Duration {
         self.members().into_iter().filter_map(processor_time).sum()
     }
 
     /// Time in which a thread could have run, but had no processor: another program has disturbed the measurement.
-    pub(crate) fn waiting_time(self) -> Duration {
+    pub(crate) fn waiting_time(&self) -> Duration {
         self.members().into_iter().map(waiting_time).sum()
     }
 
-    fn members(self) -> Vec<u32> {
-        let mut members = vec![self.root];
+    fn members(&self) -> Vec<u32> {
+        let mut members = self.roots.to_vec();
         let mut next = 0;
         while let Some(&parent) = members.get(next) {
             members.extend(children(parent));
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn this_process_has_a_size_and_lives() {
-        let tree = Tree::new(std::process::id());
+        let tree = Tree::new(&[std::process::id()]);
         assert!(tree.lives());
         assert!(tree.resident_bytes() > 100_000);
         assert!(tree.processor_time() >= own_processor_time());

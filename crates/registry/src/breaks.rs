@@ -68,10 +68,6 @@ pub enum Break {
     ForgetsGone,
     /// What a node has left behind is never swept.
     SweepsNobody,
-    /// What is stored and not told yet is forgotten when the store loses its data.
-    ForgetsUntold,
-    /// A join that was refused since nobody answers counts all the same.
-    KeepsRefused,
 }
 
 thread_local! {

@@ -77,8 +77,6 @@ pub const ALL: &[Break] = &[
     shared("forget-gone", Registry::ForgetsGone),
     shared("tell-older", Registry::TellsOlder),
     shared("assert-unheard", Registry::AssertsUnheard),
-    shared("forget-untold", Registry::ForgetsUntold),
-    shared("keep-refused", Registry::KeepsRefused),
     rough("tell-unsettled", Rule::Session(Session::TellsUnsettled)),
     rough("settle-unasked", Rule::Session(Session::SettlesUnasked)),
     rough("ignore-prev", Rule::Session(Session::IgnoresPrev)),

@@ -47,7 +47,7 @@ pub(crate) fn cut(bench: &mut Bench, quiet: Duration, patience: Duration) -> Res
     (tally.joins, tally.departures, tally.gaps) = (0, 0, 0);
 
     let mut progress = Progress::new("cut");
-    let meter = Meter::start(bench.server);
+    let meter = Meter::start(bench)?;
     let start = Instant::now();
     let mut returning = Returning::new(count);
     for index in 0..count {
@@ -55,7 +55,7 @@ pub(crate) fn cut(bench: &mut Bench, quiet: Duration, patience: Duration) -> Res
         returning.lost(bench, index);
     }
     let updates = come_back(bench, &mut returning, start + patience, &mut progress)?;
-    let cost = meter.cost();
+    let cost = meter.cost(bench)?;
 
     // Grace must be over, so that what is held for the lost is gone, too.
     let idle_after = idle(bench, quiet)?;

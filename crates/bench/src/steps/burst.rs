@@ -19,9 +19,9 @@ pub(crate) fn burst(bench: &mut Bench, deliveries: u64, time: Duration) -> Resul
         bench.engine.connections.first().map_or(1, |connection| connection.peer.expected() - 1).max(1);
     let each = deliveries.div_ceil(count as u64 * u64::from(others));
     let mut progress = Progress::new("burst");
-    bench.engine.tally.latency.clear();
+    bench.engine.tally.forget_latency();
     let before = bench.engine.tally.deliveries;
-    let meter = Meter::start(bench.server);
+    let meter = Meter::start(bench)?;
     let start = Instant::now();
     loop {
         for _ in 0..each {
@@ -42,5 +42,6 @@ pub(crate) fn burst(bench: &mut Bench, deliveries: u64, time: Duration) -> Resul
     }
     bench.agree("after bursts")?;
     let deliveries = bench.engine.tally.deliveries - before;
-    Ok(Delivered::new("burst", None, bench, deliveries, meter.cost()))
+    let cost = meter.cost(bench)?;
+    Ok(Delivered::new("burst", None, bench, deliveries, cost))
 }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::bench::{Bench, Meter, Watch};
 use crate::error::BenchError;
+use crate::redis::Done;
 use crate::report::Progress;
 
 /// Sockets that are on their way at once.
@@ -18,6 +19,8 @@ pub(crate) struct Joined {
     per_second: f64,
     server_cpu_seconds: f64,
     client_cpu_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Done>,
 }
 
 /// Connects until there are `count` connections, and waits until each is a member of its channel, observes it, and
@@ -27,7 +30,7 @@ pub(crate) fn join(bench: &mut Bench, count: usize) -> Result<Joined, BenchError
     bench.engine.grow(count);
     let mut progress = Progress::new(format!("join {count}"));
     let mut watch = Watch::new("joining");
-    let meter = Meter::start(bench.server);
+    let meter = Meter::start(bench)?;
     let mut next = first;
     while bench.engine.tally.complete < count {
         while next < count && bench.engine.opening < OPENING {
@@ -42,7 +45,7 @@ pub(crate) fn join(bench: &mut Bench, count: usize) -> Result<Joined, BenchError
         })?;
         progress.at(tally.complete as f64 / count as f64);
     }
-    let cost = meter.cost();
+    let cost = meter.cost(bench)?;
     let (connections, seconds) = (count - first, cost.elapsed.as_secs_f64());
     Ok(Joined {
         step: "join",
@@ -51,5 +54,6 @@ pub(crate) fn join(bench: &mut Bench, count: usize) -> Result<Joined, BenchError
         per_second: connections as f64 / seconds,
         server_cpu_seconds: cost.server.as_secs_f64(),
         client_cpu_seconds: cost.client.as_secs_f64(),
+        redis: cost.redis,
     })
 }

@@ -8,6 +8,8 @@ use serde::Serialize;
 use crate::bench::{Bench, Cost, Meter};
 use crate::dice::Dice;
 use crate::error::BenchError;
+use crate::histogram::Histogram;
+use crate::redis::Done;
 use crate::report::Progress;
 
 /// When the next update is sent, and whose.
@@ -49,6 +51,18 @@ pub(crate) struct Delivered {
     p50_ms: f64,
     p99_ms: f64,
     p999_ms: f64,
+    /// With several servers: of deliveries to another server than the sender's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<Late>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<Done>,
+}
+
+/// How late deliveries are.
+#[derive(Debug, Serialize)]
+struct Late {
+    p50_ms: f64,
+    p99_ms: f64,
 }
 
 impl Delivered {
@@ -61,7 +75,9 @@ impl Delivered {
         cost: Cost,
     ) -> Self {
         let seconds = cost.elapsed.as_secs_f64();
-        let ms = |share| bench.engine.tally.latency.quantile(share).as_secs_f64() * 1000.0;
+        let tally = &bench.engine.tally;
+        let ms = |of: &Histogram, share| of.quantile(share).as_secs_f64() * 1000.0;
+        let (here, there) = (&tally.latency, &tally.elsewhere);
         Self {
             step,
             arrivals,
@@ -75,9 +91,11 @@ impl Delivered {
             client_cpu_percent: 100.0 * cost.client.as_secs_f64() / seconds,
             server_waited_percent: 100.0 * cost.server_waited.as_secs_f64() / seconds,
             client_waited_percent: 100.0 * cost.client_waited.as_secs_f64() / seconds,
-            p50_ms: ms(0.5),
-            p99_ms: ms(0.99),
-            p999_ms: ms(0.999),
+            p50_ms: ms(here, 0.5),
+            p99_ms: ms(here, 0.99),
+            p999_ms: ms(here, 0.999),
+            elsewhere: (there.count() > 0).then(|| Late { p50_ms: ms(there, 0.5), p99_ms: ms(there, 0.99) }),
+            redis: cost.redis,
         }
     }
 }
@@ -89,9 +107,9 @@ pub(crate) fn paced(bench: &mut Bench, paced: Paced) -> Result<Delivered, BenchE
         bench.engine.connections.first().map_or(1, |connection| connection.peer.expected() - 1).max(1);
     let interval = Duration::from_secs_f64(f64::from(others) / paced.rate);
     let mut progress = Progress::new("paced");
-    bench.engine.tally.latency.clear();
+    bench.engine.tally.forget_latency();
     let before = bench.engine.tally.deliveries;
-    let meter = Meter::start(bench.server);
+    let meter = Meter::start(bench)?;
     let start = Instant::now();
     let mut next = start;
     while next < start + paced.time {
@@ -106,7 +124,8 @@ pub(crate) fn paced(bench: &mut Bench, paced: Paced) -> Result<Delivered, BenchE
     bench.settle("the last updates")?;
     bench.agree("after paced updates")?;
     let deliveries = bench.engine.tally.deliveries - before;
-    Ok(Delivered::new("paced", Some(paced.arrivals), bench, deliveries, meter.cost()))
+    let cost = meter.cost(bench)?;
+    Ok(Delivered::new("paced", Some(paced.arrivals), bench, deliveries, cost))
 }
 
 /// Whose turn it is.

@@ -96,6 +96,7 @@ impl Target for Herenow {
         let progress = &mut told.peer.progress;
         progress.attempt += 1;
         progress.request = OBSERVE;
+        progress.answered = 0;
         progress.page.clear();
         let channel = told.channel.name.clone();
         let from =
@@ -215,8 +216,13 @@ fn strange(channel: &str) -> Summary {
 fn tell(summary: &Summary, told: &mut Told<'_>) {
     match summary {
         Summary::Welcome { user } => told.is_user(user),
-        Summary::Ok { id: OBSERVE } => told.confirmed(),
-        Summary::Ok { .. } | Summary::Other => {}
+        Summary::Ok { id } => {
+            if *id == OBSERVE {
+                told.confirmed();
+            }
+            told.answered(*id);
+        }
+        Summary::Other => {}
         Summary::Error { what } => told.refused(what),
         Summary::Snapshot { epoch, seq, members, more } => {
             told.peer.progress.page.extend(members);

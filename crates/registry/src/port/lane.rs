@@ -209,7 +209,7 @@ impl Lane {
             given_up.push(change.clone());
             let joins = matches!(change.waiter, Waiter::Join(.., true));
             change.waiter = Waiter::Nobody;
-            if joins && !broken!(KeepsRefused) {
+            if joins {
                 // Instead of the join if the batch was not done, and after it if it was.
                 change.op.action = Action::Goodbye;
                 self.queue.push_back(change.clone());
@@ -433,9 +433,6 @@ impl Lane {
 
     /// Attributes that were stored, but of which the log has not told, are in nobody's memory but here.
     fn take_back_sets(&mut self) {
-        if broken!(ForgetsUntold) {
-            return;
-        }
         let is_set = |(_, change, _): &(u64, Change, Effect)| matches!(change.op.action, Action::Set(_));
         let (sets, others): (Vec<_>, Vec<_>) = self.told_at.drain(..).partition(is_set);
         self.told_at = others.into();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use herenow_registry::store::Request;
+use herenow_registry::store::{Partition, Request};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -41,12 +41,26 @@ impl Driver {
     pub(crate) fn ask(&self, request: Request) {
         let driver = self.clone();
         tokio::spawn(async move {
+            let renews = matches!(request, Request::Renew { .. }).then(|| request.partition());
             let Some(command) = driver.answer(request).await else { return };
             if let Some(commands) = driver.commands.upgrade() {
                 // The registry may have stopped: then nobody misses the answer.
                 let _ = commands.send(command).await;
             }
+            if let Some(partition) = renews {
+                driver.tidy(partition).await;
+            }
         });
+    }
+
+    /// Removes a part of what an earlier life has left behind. If that fails, a later renewal tells of it again.
+    async fn tidy(&self, partition: Partition) {
+        if !self.store.takes_turn_to_tidy(partition) {
+            return;
+        }
+        if let Err(error) = self.store.tidy(partition).await {
+            tracing::debug!(%error, "what an earlier life has left behind is not removed yet");
+        }
     }
 
     /// `None` where nobody waits any more.

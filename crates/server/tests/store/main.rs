@@ -4,7 +4,9 @@
 
 mod cluster;
 mod conformance;
+mod earlier;
 mod histories;
 mod memory;
 mod redis_server;
+mod scripts;
 mod secured;

@@ -1,4 +1,5 @@
-//! A real `redis-server` on a free port with a folder of its own, ended with the test.
+//! A real `redis-server` on a free port with a folder of its own, ended with the test. `HERENOW_REDIS_SERVER` names another
+//! program, for example that of Valkey.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -44,7 +45,24 @@ impl RedisServer {
 
     /// A command.
     pub(crate) fn call(&self, words: &[&str]) -> redis::RedisResult<redis::Value> {
-        redis::cmd(words[0]).arg(&words[1..]).query(&mut *self.connection.lock().unwrap())
+        self.with_connection(|connection| redis::cmd(words[0]).arg(&words[1..]).query(connection))
+    }
+
+    /// What `ask` gets from the connection that the tests have.
+    pub(crate) fn with_connection<T>(&self, ask: impl FnOnce(&mut redis::Connection) -> T) -> T {
+        ask(&mut self.connection.lock().unwrap())
+    }
+
+    /// As if another server had taken over from this one, with all data.
+    pub(crate) fn take_over(&self) {
+        self.call(&["DEBUG", "CHANGE-REPL-ID"]).unwrap();
+    }
+
+    /// The names of all keys, sorted.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = redis::from_redis_value(self.call(&["KEYS", "*"]).unwrap()).unwrap();
+        keys.sort_unstable();
+        keys
     }
 
     pub(crate) fn store(&self, prefix: &str, partitions: u16, lease_ms: u64) -> RedisStore {
@@ -53,11 +71,13 @@ impl RedisServer {
 }
 
 /// Starts a server with options made for its folder; gives its process, its port and its folder.
-pub(crate) fn spawn(options: impl Fn(&Path) -> Vec<String>) -> (Child, u16, TempDir) {
+fn spawn(options: impl Fn(&Path) -> Vec<String>) -> (Child, u16, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
-    let child = Command::new("redis-server")
+    let program = std::env::var_os("HERENOW_REDIS_SERVER").unwrap_or_else(|| "redis-server".into());
+    let child = Command::new(program)
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port", &port.to_string()])
+        .args(["--enable-debug-command", "local"])
         .args(options(folder.path()))
         .current_dir(folder.path())
         .stdout(Stdio::null())

@@ -1,9 +1,11 @@
-//! The real server on a Redis that wants a password, and on one that speaks TLS.
+//! The real server on a Redis that wants a password, on one that speaks TLS, and on something else.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 
@@ -64,4 +66,24 @@ fn a_store_behind_tls_is_reached_if_its_certificate_is_trusted() {
     assert!(listens, "{log}");
     let (listens, log) = try_server(&url, None);
     assert!(!listens && log.contains("--redis: "), "{log}");
+    let (listens, log) = try_server(&url.replace("rediss", "redis"), None);
+    assert!(!listens && log.lines().count() == 1, "{log}");
+}
+
+#[test]
+fn what_is_no_redis_is_named_in_one_sentence() {
+    let web = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", web.local_addr().unwrap());
+    let answering = thread::spawn(move || {
+        let (mut connection, _) = web.accept().unwrap();
+        // What it asks for does not matter.
+        let _ = connection.read(&mut [0; 1024]).unwrap();
+        connection.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").unwrap();
+        // Until the server has read it.
+        let _ = connection.read_to_end(&mut Vec::new());
+    });
+    let (listens, log) = try_server(&url, None);
+    answering.join().unwrap();
+    assert!(!listens && log.contains("--redis: what answers at this address is no Redis;"), "{log}");
+    assert_eq!(log.lines().count(), 1, "{log}");
 }

@@ -14,14 +14,16 @@ mod nodes;
 mod opening;
 mod reply;
 mod roster;
-mod scripts;
+#[doc(hidden)]
+pub mod scripts;
 mod share;
 mod start;
 mod sweep;
+mod tidy;
 
 use std::fmt;
 
-use herenow_protocol::Attributes;
+use herenow_protocol::{Attributes, Epoch};
 use herenow_registry::store::{Action, Answer, Channel, Effect, Op, Outcome, Partition, Request, User};
 use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 
@@ -102,12 +104,11 @@ impl RedisStore {
                 });
                 let mut reply = renewing.await?;
                 let outcome = match reply.word.as_str() {
-                    "renewed" => Outcome::Renewed {
-                        node: *node,
-                        seq: reply.number()?,
-                        age_ms: reply.number()?,
-                        lag_ms: reply.number()?,
-                    },
+                    "renewed" => {
+                        let (seq, age_ms, lag_ms) = (reply.number()?, reply.number()?, reply.number()?);
+                        share.earlier.note(Epoch::parse(&reply.text()?));
+                        Outcome::Renewed { node: *node, seq, age_ms, lag_ms }
+                    }
                     "fenced" => Outcome::Fenced { node: *node },
                     _ => return Err(unknown()),
                 };
@@ -142,6 +143,20 @@ impl RedisStore {
         }
     }
 
+    /// Removes a slice of what an earlier life of a partition has left behind, if a renewal has told of one; gives whether
+    /// there is more.
+    ///
+    /// # Errors
+    /// When there is no answer: the slice may have been removed or not.
+    pub async fn tidy(&self, partition: Partition) -> Result<bool, StoreError> {
+        self.share(partition)?.tidy(&self.commands).await
+    }
+
+    /// Whether it is this node's turn to do so, once a second.
+    pub(crate) fn takes_turn_to_tidy(&self, partition: Partition) -> bool {
+        self.share(partition).is_ok_and(|share| share.earlier.take_turn())
+    }
+
     /// Answers a request, and says at which time of Redis, in milliseconds.
     ///
     /// # Errors
@@ -156,7 +171,7 @@ impl RedisStore {
 
 /// An outcome, in which life of the partition, and when.
 struct Reported {
-    epoch: herenow_protocol::Epoch,
+    epoch: Epoch,
     now_ms: u64,
     outcome: Outcome,
 }

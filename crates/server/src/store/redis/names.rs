@@ -3,6 +3,8 @@
 use herenow_protocol::Epoch;
 use herenow_registry::store::{Channel, Incarnation, OwnerId, Partition, User};
 
+use super::commands::Call;
+
 /// The names of one life of a partition.
 #[derive(Clone, Debug)]
 pub(super) struct Names {
@@ -75,5 +77,12 @@ impl Names {
 
     pub(super) fn gone(&self, user: &str, owner: &str) -> String {
         self.key("g:", &format!("{user}\0{owner}"))
+    }
+
+    /// Names all that holds a member, of which an entry of its node tells.
+    pub(super) fn give_member(&self, channel: &str, user: &str, call: &mut Call<'_>) {
+        let application = channel.split_once('\0').map_or("", |(application, _)| application);
+        call.key(self.members(channel)).key(self.order(channel));
+        call.key(self.user(&format!("{application}\0{user}"))).key(self.sizes(application));
     }
 }

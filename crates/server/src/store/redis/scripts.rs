@@ -1,4 +1,4 @@
-//! The scripts, each with what stands before it.
+//! The scripts, each with what stands before it. Public for their tests alone.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ macro_rules! scripts {
     ($($(#[$doc:meta])* $name:ident: $($part:literal)+;)+) => {
         $(
             $(#[$doc])*
-            pub(super) static $name: LazyLock<Script> =
+            pub static $name: LazyLock<Script> =
                 LazyLock::new(|| Script::new(concat!($(include_str!(concat!("lua/", $part, ".lua")), "\n"),+)));
         )+
     };
@@ -22,6 +22,7 @@ scripts! {
     ENDED: "server" "common" "ended";
     LEFT: "server" "common" "left";
     SWEEP: "server" "common" "changes" "sweep";
+    TIDY: "server" "common" "tidy";
     ROSTER: "server" "common" "roster";
     MEMBER: "server" "common" "member";
     CHANNELS: "server" "common" "channels";

@@ -12,6 +12,7 @@ use super::follower::Follower;
 use super::log::{Batch, batches};
 use super::names::{self, Names};
 use super::reply::{Reply, attributes, list, number, text};
+use super::tidy::Earlier;
 use super::{LOG_BATCHES, Reported, reported, scripts, unknown};
 
 /// How many of the largest channels of a partition are looked at for names that begin in some way.
@@ -21,16 +22,22 @@ const TRIES: usize = 4;
 
 #[derive(Debug)]
 pub(super) struct Share {
-    meta: String,
+    pub(super) meta: String,
     /// The life that was seen last; 0 for none.
     epoch: AtomicU64,
+    pub(super) earlier: Earlier,
     /// For the log alone.
     log: Follower,
 }
 
 impl Share {
     pub(super) fn new(prefix: &str, partition: Partition) -> Self {
-        Self { meta: names::meta(prefix, partition), epoch: AtomicU64::new(0), log: Follower::default() }
+        Self {
+            meta: names::meta(prefix, partition),
+            epoch: AtomicU64::new(0),
+            earlier: Earlier::default(),
+            log: Follower::default(),
+        }
     }
 
     /// Runs a script on the life `pinned`, or else on the present one. `give` adds the keys beyond the metadata, and the

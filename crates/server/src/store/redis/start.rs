@@ -1,6 +1,6 @@
 //! What has to be right before a node works on a server.
 
-use redis::{FromRedisValue, InfoDict, RedisError, cmd};
+use redis::{ErrorKind, FromRedisValue, InfoDict, RedisError, cmd};
 
 use super::super::StoreError;
 use super::RedisStore;
@@ -29,6 +29,11 @@ pub enum OpenError {
     /// It cannot be reached.
     #[error("--redis: {0}; is it running, and do address, user and password fit?")]
     Store(#[from] StoreError),
+    /// Something else answers.
+    #[error(
+        "--redis: what answers at this address is no Redis; are host and port right, and is it rediss:// if it speaks TLS?"
+    )]
+    NoRedis,
     /// It is too old.
     #[error("--redis: this is Redis {0}, and 7 or newer is needed")]
     Old(String),
@@ -79,7 +84,11 @@ async fn inspect(url: &str) -> Result<bool, OpenError> {
         StoreError::Redis(error) => OpenError::Address(error),
         other => OpenError::Store(other),
     })?;
-    let info = InfoDict::from_redis_value(commands.query(&cmd("INFO")).await?);
+    let told = commands.query(&cmd("INFO")).await.map_err(|error| match error {
+        StoreError::Redis(error) if error.kind() == ErrorKind::Parse => OpenError::NoRedis,
+        other => OpenError::Store(other),
+    })?;
+    let info = InfoDict::from_redis_value(told);
     let info = info.map_err(|_| StoreError::Answer("INFO is not of its form"))?;
     let version = info.get::<String>("redis_version").unwrap_or_default();
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());

@@ -45,9 +45,7 @@ impl Share {
                 call.key(names.node(node)).arg(node);
             }
             for (channel, user) in &pairs {
-                let application = channel.split_once('\0').map_or("", |(application, _)| application);
-                call.key(names.members(channel)).key(names.order(channel));
-                call.key(names.user(&format!("{application}\0{user}"))).key(names.sizes(application));
+                names.give_member(channel, user, call);
                 call.arg(channel).arg(user);
             }
         });

@@ -10,14 +10,6 @@ local told = {}
 -- The channels that were told of: the last number, or false where no member is left.
 local touched = {}
 
-local function application_of(channel)
-  return string.match(channel, '^(%Z*)%z')
-end
-
-local function user_of(channel, user)
-  return application_of(channel) .. '\0' .. user
-end
-
 local function find_member(channel, user)
   local packed = redis.call('HGET', members_key(channel), user)
   return packed and unpack_member(packed)

@@ -11,8 +11,20 @@ if ARGV[1] ~= epoch then return { 'reborn', epoch, now } end
 local seq = tonumber(known[3]) or 0
 local forgotten = tonumber(known[4]) or 0
 
+-- Whose keys are named: `tidy.lua` names those of an earlier one.
+local life = epoch
+
 local function key(kind, rest)
-  return meta .. ':' .. epoch .. ':' .. kind .. (rest or '')
+  return meta .. ':' .. life .. ':' .. kind .. (rest or '')
+end
+
+-- Channels and users begin with the application and a zero byte.
+local function application_of(channel)
+  return string.match(channel, '^(%Z*)%z')
+end
+
+local function user_of(channel, user)
+  return application_of(channel) .. '\0' .. user
 end
 
 -- The members of a channel: a hash from user to what `pack_member` gives; the field '' holds the channel's last number.
