@@ -14,7 +14,8 @@ use crate::store::{Action, Answer, Effect, Incarnation, Outcome, Partition, Requ
 
 /// Ops of one batch.
 const MAX_BATCH: usize = 50;
-/// Changes that may wait; beyond it those that clients ask for are refused. The node's own are bounded by its sessions.
+/// Changes that may wait; beyond it those that clients ask for are refused, and hellos. What ends memberships is bounded by
+/// them.
 const MAX_QUEUE: usize = 65_536;
 /// Milliseconds after which to ask again, where the node is not sure that the store has settled.
 const UNSURE_MS: u64 = 1_000;
@@ -27,6 +28,14 @@ const AWAY_MS: u64 = 1_000;
 
 /// Whether the node's lease had ended.
 type Fenced = bool;
+
+/// What waits until something is heard of a session.
+#[derive(Debug)]
+pub(crate) struct Doubt {
+    pub(crate) kept: Vec<Change>,
+    /// The store has lost its data meanwhile, and needs what it knew of the session's attributes.
+    pub(crate) lost: bool,
+}
 
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -76,8 +85,10 @@ pub(super) struct Lane {
     failing_since: Option<Millis>,
     /// When those who wait are told that nobody answers.
     refuse_at: Option<Millis>,
+    /// Since when the node has held a lease without a break.
+    held_since: Millis,
     /// Sessions of which nothing was heard since the lease ended, and what waits until something is.
-    pub(super) doubted: BTreeMap<SessionId, Vec<Change>>,
+    pub(super) doubted: BTreeMap<SessionId, Doubt>,
 }
 
 impl Lane {
@@ -119,6 +130,7 @@ impl Lane {
             failures: 0,
             failing_since: None,
             refuse_at: None,
+            held_since: now,
             doubted: BTreeMap::new(),
         }
     }
@@ -131,10 +143,26 @@ impl Lane {
         self.queue.push_back(change);
     }
 
+    /// Forgets what hellos of a session have asked for and is not on its way yet: it says hello again.
+    pub(super) fn forget_hellos(&mut self, session: SessionId) {
+        self.queue.retain(|change| change.session != session || !matches!(change.waiter, Waiter::Hello(_)));
+    }
+
+    /// Whether too much waits.
+    pub(super) fn is_full(&self) -> bool {
+        self.queue.len() >= MAX_QUEUE
+    }
+
+    /// Keeps changes of a session until something is heard of it; `lost`: the store has lost its data.
+    pub(super) fn doubt(&mut self, session: SessionId, kept: Vec<Change>, lost: bool) {
+        let lost = lost || self.doubted.get(&session).is_some_and(|doubt| doubt.lost);
+        self.doubted.insert(session, Doubt { kept, lost });
+    }
+
     /// Whether nothing more is taken from clients: too much waits, or nobody has answered for a while.
     pub(super) fn refuses(&self, now: Millis) -> bool {
         let is_away = self.failing_since.is_some_and(|since| now.since(since) >= AWAY_MS);
-        is_away || self.queue.len() >= MAX_QUEUE
+        is_away || self.is_full()
     }
 
     pub(super) fn want(&mut self, channel: Channel) {
@@ -196,10 +224,8 @@ impl Lane {
     /// What clients have asked for and is given up, once nobody has answered for a while. The batch may be done already:
     /// what it joins is left again, what it sets is set.
     /// `waits`: whether somebody still waits for a change.
-    pub(super) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Vec<Change> {
-        if self.refuse_at.take_if(|at| *at <= now).is_none() {
-            return Vec::new();
-        }
+    pub(super) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Option<Vec<Change>> {
+        self.refuse_at.take_if(|at| *at <= now)?;
         let (mut given_up, others): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(&waits);
         self.queue = others.into();
         for change in self.batch.iter_mut().flat_map(|(changes, _)| changes) {
@@ -215,7 +241,7 @@ impl Lane {
                 self.queue.push_back(change.clone());
             }
         }
-        given_up
+        Some(given_up)
     }
 
     pub(super) fn deadline(&self) -> Option<Millis> {
@@ -315,7 +341,11 @@ impl Lane {
             Outcome::Renewed { node, seq, age_ms, lag_ms } if node == self.node => {
                 self.renewed(now, seq, age_ms, &mut news);
                 let first_end_ms = (self.lease_ms + self.grace_ms).saturating_sub(lag_ms);
-                self.sweep_at = Some(now.plus(first_end_ms));
+                // Where the store itself was away, the leases of all have ended: those who come back first wait for the others.
+                let may_sweep_at = self.held_since.plus(self.grace_ms);
+                let first_end = now.plus(first_end_ms);
+                self.sweep_at =
+                    Some(if broken!(SweepsInHaste) { first_end } else { first_end.max(may_sweep_at) });
             }
             Outcome::Fenced { node } if node == self.node => self.fence(now, &mut news),
             Outcome::Applied { node, number, effects, seq } if (node, number) == (self.node, self.number) => {
@@ -380,6 +410,7 @@ impl Lane {
         if std::mem::replace(&mut self.ready, true) {
             return;
         }
+        self.held_since = now;
         if let Some(fenced) = self.reborn.take() {
             self.read_seq = seq;
             self.lose_track();
@@ -403,7 +434,7 @@ impl Lane {
             self.reborn = self.reborn.map(|_| true);
         }
         self.begin_again(now);
-        news.push(News::Fenced);
+        news.push(News::Fenced { lost: self.reborn.is_some() });
     }
 
     /// Takes another life: what is still on its way to or from this one is of no use.
@@ -427,7 +458,7 @@ impl Lane {
         self.begin_again(now);
         self.take_back_sets();
         if fenced {
-            news.push(News::Fenced);
+            news.push(News::Fenced { lost: true });
         }
     }
 

@@ -17,6 +17,8 @@ use crate::sessions::SessionId;
 use crate::store::{Answer, Effect, Partition, Request, Sequenced};
 use lane::Lane;
 
+pub(crate) use lane::Doubt;
+
 /// What an answer means for the node.
 #[derive(Debug)]
 pub(crate) enum News {
@@ -28,8 +30,8 @@ pub(crate) enum News {
     Roster { channel: Channel, seq: u64, read_at: u64, members: BTreeMap<Arc<str>, Attributes> },
     /// The log was lost track of: rosters have to be read anew.
     Behind,
-    /// The lease has ended: others may have ended what the node held.
-    Fenced,
+    /// The lease has ended: others may have ended what the node held. `lost`: the store has lost its data, too.
+    Fenced { lost: bool },
     /// The store lost its data. Rosters have to be read anew, and all sessions asserted
     /// unless they are in doubt, since the lease had ended too.
     Reborn { fenced: bool },
@@ -82,9 +84,21 @@ impl Port {
         self.lanes[self.at(channel)].refuses(now)
     }
 
-    /// Takes what clients have asked for and nobody answers; `waits`: whether somebody still waits for a change.
-    pub(crate) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Vec<Change> {
-        self.lanes.iter_mut().flat_map(|lane| lane.give_up(now, &waits)).collect()
+    /// Takes what clients have asked for and nobody answers, and the partitions where that is so now; `waits`: whether
+    /// somebody still waits for a change.
+    pub(crate) fn give_up(
+        &mut self,
+        now: Millis,
+        waits: impl Fn(&Change) -> bool,
+    ) -> (Vec<Partition>, Vec<Change>) {
+        let (mut partitions, mut changes) = (Vec::new(), Vec::new());
+        for lane in &mut self.lanes {
+            if let Some(given_up) = lane.give_up(now, &waits) {
+                partitions.push(lane.partition);
+                changes.extend(given_up);
+            }
+        }
+        (partitions, changes)
     }
 
     /// Asks for the roster of a channel.
@@ -150,16 +164,28 @@ impl Port {
     }
 
     /// Keeps changes of a session in a partition until something is heard of it.
-    pub(crate) fn doubt(&mut self, partition: Partition, session: SessionId, changes: Vec<Change>) {
+    pub(crate) fn doubt(&mut self, partition: Partition, session: SessionId, kept: Vec<Change>, lost: bool) {
         if let Some(lane) = self.lanes.get_mut(usize::from(partition.0)) {
-            lane.doubted.insert(session, changes);
+            lane.doubt(session, kept, lost);
         }
     }
 
     /// Something was heard of a session: where it was in doubt, and what was kept of it.
-    pub(crate) fn trust(&mut self, session: SessionId) -> Vec<(Partition, Vec<Change>)> {
+    pub(crate) fn trust(&mut self, session: SessionId) -> Vec<(Partition, Doubt)> {
         let doubting = self.lanes.iter_mut();
         doubting.filter_map(|lane| Some((lane.partition, lane.doubted.remove(&session)?))).collect()
+    }
+
+    /// A session says hello again: what its hellos have asked for before and is not on its way yet is of no use.
+    pub(crate) fn forget_hellos(&mut self, session: SessionId) {
+        for lane in &mut self.lanes {
+            lane.forget_hellos(session);
+        }
+    }
+
+    /// Whether too much waits in some lane.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lanes.iter().any(Lane::is_full)
     }
 
     /// When [`Port::poll`] has something to send by itself.

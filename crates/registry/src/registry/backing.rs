@@ -5,6 +5,7 @@ use crate::changes::Change;
 use crate::fanout::{Knowledge, Reached};
 use crate::names::Channel;
 use crate::port::Port;
+use crate::sessions::SessionId;
 use crate::store::{Incarnation, Rosters};
 
 /// The only life of a node that shares nothing.
@@ -48,6 +49,18 @@ impl Backing {
         match self {
             Backing::Own(own) => own.queue.push(change),
             Backing::Shared(shared) => shared.port.push(change),
+        }
+    }
+
+    /// Whether too much waits.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Backing::Shared(shared) if shared.port.is_full())
+    }
+
+    /// A session says hello again: what its hellos have asked for before is of no use.
+    pub(super) fn forget_hellos(&mut self, session: SessionId) {
+        if let Backing::Shared(shared) = self {
+            shared.port.forget_hellos(session);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::backing::{ALONE, Backing};
 use crate::changes::{Change, Waiter};
 use crate::fanout::Loaded;
 use crate::names::Channel;
-use crate::port::News;
+use crate::port::{Doubt, News};
 use crate::sessions::{NOT_JOINED, SessionId};
 use crate::store::{Action, Answer, Effect, Op, Partition, Request, Sequenced};
 use crate::{ConnectionId, Millis};
@@ -47,7 +47,17 @@ impl Registry {
             refusable
                 .is_some_and(|(connection, _)| self.sessions.connection(change.session) == Some(connection))
         };
-        for change in shared.port.give_up(now, waits) {
+        let (partitions, given_up) = shared.port.give_up(now, waits);
+        let is_affected = |channel: &Channel| partitions.contains(&shared.port.partition(channel));
+        let unseen = if partitions.is_empty() {
+            Vec::new()
+        } else {
+            self.fanout.give_up(now, is_affected, &mut self.outboxes)
+        };
+        for (connection, id) in unseen {
+            self.refuse(connection, id, UNREACHED);
+        }
+        for change in given_up {
             let Some((connection, id)) = change.waiter.refusable() else { continue };
             if matches!(change.waiter, Waiter::Join(.., true)) {
                 self.sessions.forget_join(change.session, &change.op.channel);
@@ -167,7 +177,7 @@ impl Registry {
                 self.fanout.load(now, &channel, loaded, &mut self.outboxes);
             }
             News::Behind => self.read_anew(now, partition),
-            News::Fenced => self.fenced(now, partition),
+            News::Fenced { lost } => self.fenced(now, partition, lost),
             News::Reborn { fenced } => {
                 self.read_anew(now, partition);
                 if !fenced {
@@ -223,7 +233,7 @@ impl Registry {
     }
 
     /// The lease has ended, and others may have ended what the node held. What is heard of again is asserted.
-    fn fenced(&mut self, now: Millis, partition: Partition) {
+    fn fenced(&mut self, now: Millis, partition: Partition, lost: bool) {
         let ids = self.sessions.ids();
         let Backing::Shared(shared) = &mut self.backing else { return };
         let waiting = shared.port.take_queue(partition);
@@ -252,9 +262,9 @@ impl Registry {
         }
         for (id, kept) in doubted {
             if broken!(AssertsUnheard) {
-                self.assert_again(id, partition, kept);
+                self.assert_again(id, partition, Doubt { kept, lost });
             } else if let Backing::Shared(shared) = &mut self.backing {
-                shared.port.doubt(partition, id, kept);
+                shared.port.doubt(partition, id, kept, lost);
             }
         }
         self.settle(now);
@@ -263,8 +273,8 @@ impl Registry {
     /// Something was heard of a session: what is in doubt of it is not any more.
     pub(super) fn trust(&mut self, id: SessionId) {
         let Backing::Shared(shared) = &mut self.backing else { return };
-        for (partition, kept) in shared.port.trust(id) {
-            self.assert_again(id, partition, kept);
+        for (partition, doubt) in shared.port.trust(id) {
+            self.assert_again(id, partition, doubt);
         }
     }
 
@@ -272,14 +282,14 @@ impl Registry {
     /// use.
     pub(super) fn give_up(&mut self, id: SessionId) {
         let Backing::Shared(shared) = &mut self.backing else { return };
-        for (_, kept) in shared.port.trust(id) {
-            for change in kept.into_iter().filter(|change| change.op.action == Action::Leave) {
+        for (_, doubt) in shared.port.trust(id) {
+            for change in doubt.kept.into_iter().filter(|change| change.op.action == Action::Leave) {
                 shared.port.push(change);
             }
         }
     }
 
-    fn assert_again(&mut self, id: SessionId, partition: Partition, kept: Vec<Change>) {
+    fn assert_again(&mut self, id: SessionId, partition: Partition, Doubt { kept, lost }: Doubt) {
         let Backing::Shared(shared) = &mut self.backing else { return };
         for channel in self.sessions.joined(id) {
             let asks = |change: &Change| change.op.channel == *channel && change.op.action == Action::Join;
@@ -288,6 +298,10 @@ impl Registry {
                 && let Some(op) = self.sessions.assertion(id, channel)
             {
                 shared.port.push(Change { op, session: id, waiter: Waiter::Assertion });
+                let restoration = if lost { self.sessions.restoration(id, channel) } else { Vec::new() };
+                for op in restoration {
+                    shared.port.push(Change { op, session: id, waiter: Waiter::Nobody });
+                }
             }
         }
         for change in kept {

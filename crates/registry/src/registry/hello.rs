@@ -47,6 +47,11 @@ impl Registry {
             self.outboxes.close(connection, CloseCode::Restart, reason);
             return;
         }
+        if self.backing.is_full() {
+            let reason = "too much waits for the store: try again";
+            self.outboxes.close(connection, CloseCode::Restart, reason);
+            return;
+        }
         let attached = match self.sessions.attach(
             now,
             connection,
@@ -87,6 +92,7 @@ impl Registry {
         let (joined, short) = self.split_wish(&user, &identity.access, hello.joined);
         let mut wish = self.sessions.reconcile(attached.id, joined);
         wish.refused.extend(short);
+        self.backing.forget_hellos(attached.id);
         self.submit(attached.id, wish.leaves);
         let greeting = Greeting::new(identity, wish.refused, wish.joins.len());
         self.greet(now, connection, greeting);

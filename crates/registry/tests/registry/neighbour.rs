@@ -21,15 +21,18 @@ pub(crate) struct Neighbour {
     pub(crate) way: Way,
     /// Reads of the log where nothing has happened yet.
     reads: Vec<Request>,
+    /// Batches that were done.
+    pub(crate) batches: usize,
 }
 
 impl Neighbour {
     pub(crate) fn new(store: SharedStore) -> Self {
-        Self { store, way: Way::Open, reads: Vec::new() }
+        Self { store, way: Way::Open, reads: Vec::new(), batches: 0 }
     }
 
     /// Hands a request over, and gives back what is answered by then.
     pub(crate) fn ask(&mut self, now: Millis, request: Request, registry: &mut Registry) {
+        self.batches += usize::from(self.way == Way::Open && matches!(request, Request::Apply { .. }));
         match (self.way, &request) {
             (_, Request::Read { .. }) => self.reads.push(request),
             (Way::Blocked, _) => registry.handle_store_failure(now, &request),

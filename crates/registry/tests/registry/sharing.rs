@@ -165,7 +165,77 @@ fn gauges_tell_of_the_users_of_this_node() {
     let gauges = world.registry.gauges();
     assert_eq!((gauges.channels, gauges.members, world.registry.users_here()), (2, 3, 2));
     world.bye(ada);
-    world.settle();
+    world.advance(30_000);
     let gauges = world.registry.gauges();
     assert_eq!((gauges.channels, gauges.members), (1, 2));
+}
+
+/// Whoever took its place would have told of it, but there was nobody: the store was away.
+#[test]
+fn attributes_outlive_a_store_that_is_away_for_longer_than_a_lease_and_comes_back_empty() {
+    let mut world = World::sharing();
+    let ada = world.client("ada", 1, &["kitchen"]);
+    assert_eq!(world.set(ada, "kitchen", "glad"), Ok(None));
+    world.settle();
+    world.set_way(Way::Blocked);
+    world.advance(15_000);
+    let now = world.millis();
+    world.neighbour().lose_data(now, Epoch(8), PARTITIONS);
+    world.set_way(Way::Open);
+    world.advance(NOTICED_MS);
+    assert_eq!(world.neighbour().users(APPLICATION, "kitchen"), ["ada"]);
+    assert_eq!(world.neighbour().attributes(APPLICATION, "kitchen", "ada"), moods("glad"));
+}
+
+#[test]
+fn who_begins_to_observe_as_the_store_goes_away_is_told_so() {
+    let mut world = World::sharing();
+    let ada = world.client("ada", 1, &[]);
+    world.settle();
+    world.set_way(Way::Blocked);
+    let id = world.id();
+    world.say(ada, vec![ClientFrame::Observe { id, channel: "kitchen".into(), from: None }]);
+    world.advance(NOTICED_MS);
+    assert_eq!(world.answer(ada, id), Err(Code::Unavailable));
+    world.set_way(Way::Open);
+    world.advance(NOTICED_MS);
+    world.observe(ada, "kitchen", None);
+    assert_eq!(world.snapshot(ada, "kitchen").members.len(), 0);
+}
+
+#[test]
+fn hellos_that_are_said_again_while_the_store_is_away_are_not_piled_up() {
+    let mut world = World::sharing();
+    world.settle();
+    world.set_way(Way::Blocked);
+    for attempt in 1..=200 {
+        let connection = world.connect();
+        world.hello(connection, "ada", 1, attempt, &["kitchen", "lobby"]);
+    }
+    world.set_way(Way::Open);
+    world.advance(NOTICED_MS);
+    assert!(world.neighbour().batches <= 4);
+    assert_eq!(world.neighbour().users(APPLICATION, "kitchen"), ["ada"]);
+}
+
+/// A store that was away ends the leases of all.
+#[test]
+fn who_takes_a_lease_anew_sweeps_nobody_for_a_grace() {
+    let mut world = World::sharing();
+    let now = world.millis();
+    let op = Op {
+        channel: Channel::new(APPLICATION.into(), "kitchen"),
+        user: User::new(APPLICATION, "ada"),
+        owner: OwnerId::of(SessionSecret(5)),
+        attempt: 1,
+        action: Action::Join,
+    };
+    world.neighbour().other_node(now, Incarnation(77), op, PARTITIONS);
+    world.set_way(Way::Blocked);
+    world.advance(25_000);
+    world.set_way(Way::Open);
+    world.advance(9_000);
+    assert_eq!(world.neighbour().users(APPLICATION, "kitchen"), ["ada"]);
+    world.advance(3_000);
+    assert_eq!(world.neighbour().users(APPLICATION, "kitchen"), [""; 0]);
 }
