@@ -66,8 +66,6 @@ pub enum Break {
     TruncatesSilently,
     /// Who is gone is not remembered.
     ForgetsGone,
-    /// Who comes back first after the store was away sweeps the others.
-    SweepsInHaste,
     /// What a node has left behind is never swept.
     SweepsNobody,
 }

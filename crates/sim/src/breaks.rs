@@ -73,7 +73,6 @@ pub const ALL: &[Break] = &[
     shared("renew-ended", Registry::RenewsEnded),
     shared("apply-twice", Registry::AppliesTwice),
     shared("sweep-at-once", Registry::SweepsAtOnce),
-    shared("sweep-in-haste", Registry::SweepsInHaste),
     shared("sweep-nobody", Registry::SweepsNobody),
     shared("forget-gone", Registry::ForgetsGone),
     shared("tell-older", Registry::TellsOlder),

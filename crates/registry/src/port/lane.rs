@@ -341,11 +341,9 @@ impl Lane {
             Outcome::Renewed { node, seq, age_ms, lag_ms } if node == self.node => {
                 self.renewed(now, seq, age_ms, &mut news);
                 let first_end_ms = (self.lease_ms + self.grace_ms).saturating_sub(lag_ms);
-                // Where the store itself was away, the leases of all have ended: those who come back first wait for the others.
+                // Where the store itself was away, the leases of all have ended: who comes back first waits for the others.
                 let may_sweep_at = self.held_since.plus(self.grace_ms);
-                let first_end = now.plus(first_end_ms);
-                self.sweep_at =
-                    Some(if broken!(SweepsInHaste) { first_end } else { first_end.max(may_sweep_at) });
+                self.sweep_at = Some(now.plus(first_end_ms).max(may_sweep_at));
             }
             Outcome::Fenced { node } if node == self.node => self.fence(now, &mut news),
             Outcome::Applied { node, number, effects, seq } if (node, number) == (self.node, self.number) => {

@@ -79,6 +79,16 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether it ends something, or lets it end: a store that is full can still do it.
+    pub const fn ends(&self) -> bool {
+        match self {
+            Action::Leave | Action::Linger | Action::Goodbye | Action::Timeout => true,
+            Action::Join | Action::Set(_) | Action::Restore { .. } => false,
+        }
+    }
+}
+
 /// What an op did. An op yields at most one transition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {

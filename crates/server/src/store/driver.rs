@@ -1,14 +1,14 @@
 //! Asks the store what the registry wants to know, and hands back what it answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use herenow_registry::store::{Partition, Request};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
+use super::Store;
+use super::reach::Reach;
 use super::redis::RedisStore;
-use super::{Store, StoreError};
 use crate::actor::Command;
 use crate::metrics::{Asked, Metrics};
 
@@ -24,7 +24,7 @@ pub(crate) struct Driver {
     commands: mpsc::WeakSender<Command>,
     metrics: Arc<Metrics>,
     long: Arc<Semaphore>,
-    reached: Arc<AtomicBool>,
+    reach: Arc<Reach>,
 }
 
 impl Driver {
@@ -34,7 +34,7 @@ impl Driver {
         metrics: Arc<Metrics>,
     ) -> Self {
         let long = Arc::new(Semaphore::new(LONG_REQUESTS));
-        Self { store, commands, metrics, long, reached: Arc::new(AtomicBool::new(true)) }
+        Self { store, commands, metrics, long, reach: Arc::default() }
     }
 
     /// Asks; the answer, or that there is none, becomes a command.
@@ -73,9 +73,7 @@ impl Driver {
             let began = Instant::now();
             match self.store.ask(&request).await {
                 Ok(answer) => {
-                    if !self.reached.swap(true, Ordering::Relaxed) {
-                        tracing::info!("the store answers again");
-                    }
+                    self.reach.note_answer(Instant::now());
                     if let Some(asked) = asked(&request) {
                         self.metrics.store_answered(asked, began.elapsed());
                     }
@@ -87,20 +85,11 @@ impl Driver {
                     }
                 }
                 Err(error) => {
-                    self.note(&error);
+                    self.metrics.store_failed();
+                    self.reach.note_failure(Instant::now(), &error.to_string());
                     return Some(Command::Unanswered(request));
                 }
             }
-        }
-    }
-
-    /// Once for each time that the store goes away.
-    fn note(&self, error: &StoreError) {
-        self.metrics.store_failed();
-        if self.reached.swap(false, Ordering::Relaxed) {
-            tracing::warn!(%error, "the store does not answer; trying again");
-        } else {
-            tracing::debug!(%error, "the store does not answer");
         }
     }
 }

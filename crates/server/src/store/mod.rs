@@ -6,6 +6,7 @@ use herenow_protocol::{Attributes, Member};
 use herenow_registry::store::{Answer, Channel, Request, User};
 
 pub(crate) mod driver;
+mod reach;
 pub mod redis;
 
 /// Members of a channel, and how many it has.

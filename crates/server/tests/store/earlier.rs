@@ -125,6 +125,10 @@ async fn another_life_is_tidied(servers: &[&RedisServer], store: &RedisStore) {
     assert_eq!(tidy(store).await, 0, "and then there is nothing to do");
 }
 
+fn replication(server: &RedisServer) -> String {
+    redis::from_redis_value(server.call(&["INFO", "replication"]).unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn a_replica_that_takes_over_is_tidied() {
     let first = RedisServer::start();
@@ -132,6 +136,12 @@ async fn a_replica_that_takes_over_is_tidied() {
     let url = first.url();
     let port = url.rsplit(':').next().unwrap();
     replica.call(&["REPLICAOF", "127.0.0.1", port]).unwrap();
+    // A server that gets its first replica takes another replication id.
+    let began = Instant::now();
+    while !replication(&replica).contains("master_link_status:up") {
+        assert!(began.elapsed() < Duration::from_secs(20), "it does not connect");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     fill(&first.store(PREFIX, PARTITIONS, LEASE_MS)).await;
     let expected = first.keys();
     let began = Instant::now();

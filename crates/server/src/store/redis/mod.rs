@@ -115,7 +115,9 @@ impl RedisStore {
                 reported(reply, outcome)
             }
             Request::Apply { node, number, epoch, ops, .. } => {
-                let applying = share.run(commands, &scripts::APPLY, Some(*epoch), |names, call| {
+                let only_ends = ops.iter().all(|op| op.action.ends());
+                let script = if only_ends { &scripts::APPLY_ENDS } else { &scripts::APPLY };
+                let applying = share.run(commands, script, Some(*epoch), |names, call| {
                     let node = names::node(*node);
                     call.key(names.leases()).key(names.last()).key(names.log()).key(names.node(&node));
                     call.arg(node).arg(*number);

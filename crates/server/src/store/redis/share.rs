@@ -57,6 +57,9 @@ impl Share {
             let reply = Reply::new(commands.invoke(&call).await?)?;
             match (reply.word.as_str(), reply.epoch) {
                 ("unborn", before) => self.begin_life(commands, before).await?,
+                ("reborn", Some(present)) if pinned.is_none() && present < epoch => {
+                    self.begin_life(commands, Some(present)).await?;
+                }
                 ("reborn", Some(present)) if pinned.is_none() => self.see(present),
                 (_, present) => {
                     if let Some(present) = present {
@@ -78,7 +81,7 @@ impl Share {
         let seen = Epoch(self.epoch.load(Ordering::Relaxed)).max(before.unwrap_or(Epoch(0)));
         let next = Epoch(seen.0.saturating_add(1).max(by_the_clock()?));
         let mut call = commands.call(&scripts::REBIRTH, &self.meta);
-        call.arg(next.to_string());
+        call.arg(next.to_string()).arg(seen.to_string());
         let reply = Reply::new(commands.invoke(&call).await?)?;
         match (reply.word.as_str(), reply.epoch) {
             // A life that is known to be over already does not come back: two servers took turns.

@@ -54,3 +54,13 @@ fn another_server_begins_a_later_life() {
     assert_eq!(desk.raw(&scripts::REBIRTH, "00000000000000b2", &[]).shown(), format!("reborn {LATER}"));
     assert_eq!(desk.meta("earlier"), format!("{LIFE} {LATER}"));
 }
+
+#[test]
+fn a_life_that_is_earlier_than_one_that_is_known_is_over() {
+    let desk = Desk::new();
+    let seen = "00000000000000c0";
+    assert_eq!(desk.raw(&scripts::REBIRTH, "00000000000000c1", &[LIFE]).shown(), "alive");
+    assert_eq!(desk.raw(&scripts::REBIRTH, "00000000000000c1", &[seen]).shown(), format!("reborn {LIFE}"));
+    assert_eq!(desk.raw(&scripts::REBIRTH, "00000000000000c2", &[seen]).shown(), "alive");
+    assert_eq!(desk.meta("earlier"), LIFE);
+}

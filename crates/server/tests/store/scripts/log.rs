@@ -55,3 +55,23 @@ fn about_a_thousand_batches_are_kept() {
     assert_eq!(read(&desk, 2_500 - kept - 1, 1), "trimmed 2500");
     assert!(read(&desk, 2_500 - kept, 1).starts_with("log [["));
 }
+
+#[test]
+fn long_batches_are_kept_for_some_megabytes() {
+    let desk = desk();
+    desk.apply("n1", 1, &[op("join", "app/lobby", "ann", 1)]);
+    for at in 2..=1_200 {
+        let attributes = format!("{at}{}", "x".repeat(8_000));
+        desk.apply("n1", at, &[op("set", "app/lobby", "ann", 1).set(&attributes, "", 0)]);
+    }
+    let kept: u64 = desk.of("XLEN", "log", &[]).parse().unwrap();
+    assert!((400..=700).contains(&kept), "{kept}");
+    let usage: u64 = desk.ask(&["MEMORY", "USAGE", &desk.key("log"), "SAMPLES", "0"]).parse().unwrap();
+    assert!(usage < 8 * 1024 * 1024, "{usage}");
+    // Short ones again, and more of them are kept.
+    for at in 1_201..=2_400 {
+        desk.apply("n1", at, &[op("set", "app/lobby", "ann", 1).set(&at.to_string(), "", 0)]);
+    }
+    let kept: u64 = desk.of("XLEN", "log", &[]).parse().unwrap();
+    assert!((1_000..=1_200).contains(&kept), "{kept}");
+}

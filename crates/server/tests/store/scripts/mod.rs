@@ -1,6 +1,7 @@
 //! Each script alone, as the server composes it, on a real server: what it answers, and which keys it writes.
 
 mod apply;
+mod full;
 mod gone;
 mod life;
 mod log;
@@ -12,7 +13,7 @@ mod sweep;
 mod tidy;
 
 use herenow_server::store::redis::scripts;
-use redis::{Script, Value};
+use redis::{RedisResult, Script, Value};
 
 use crate::redis_server::RedisServer;
 
@@ -41,19 +42,24 @@ impl Desk {
 
     /// Runs a script on a life: with what it is given beyond the epoch.
     pub(crate) fn raw(&self, script: &Script, epoch: &str, given: &[&str]) -> Answer {
+        self.attempt(script, epoch, given).unwrap()
+    }
+
+    /// The same, which may fail.
+    pub(crate) fn attempt(&self, script: &Script, epoch: &str, given: &[&str]) -> RedisResult<Answer> {
         let mut call = script.key(META);
         call.arg(epoch);
         for given in given {
             call.arg(zeros(given));
         }
         let before = self.now();
-        let value = self.server.with_connection(|connection| call.invoke::<Value>(connection)).unwrap();
+        let value = self.server.with_connection(|connection| call.invoke::<Value>(connection))?;
         let Value::Array(mut rest) = value else { panic!("{value:?}") };
         let (word, epoch, Value::Int(now)) = (show(&rest[0]), show(&rest[1]), rest[2].clone()) else {
             panic!("no time: {rest:?}")
         };
         assert!((before..=self.now()).contains(&now), "the time of Redis");
-        Answer { word, epoch, now, rest: rest.split_off(3) }
+        Ok(Answer { word, epoch, now, rest: rest.split_off(3) })
     }
 
     /// Runs a script on the present life; shows its answer without epoch and time.

@@ -64,14 +64,13 @@ local function apply(action, channel, user, owner, attempt, attributes, set_epoc
     known.attempt, known.lingering = attempt, 1
     keep_member(channel, user, member)
     return 'U'
-  elseif action == 'leave' then
-    note_gone(channel, user, owner, attempt)
-    return remove(channel, user, member, function(one) return one.id == owner or one.lingering == 1 end, 'l')
-  elseif action == 'goodbye' then
-    note_gone(channel, user, owner, attempt)
-    return remove(channel, user, member, function(one) return one.id == owner end, 'l')
   end
   note_gone(channel, user, owner, attempt)
+  if action == 'leave' then
+    return remove(channel, user, member, function(one) return one.id == owner or one.lingering == 1 end, 'l')
+  elseif action == 'goodbye' then
+    return remove(channel, user, member, function(one) return one.id == owner end, 'l')
+  end
   return remove(channel, user, member, function(one) return one.id == owner and one.node == node end, 't')
 end
 

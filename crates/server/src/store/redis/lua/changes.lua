@@ -1,7 +1,8 @@
 -- Stands between `common.lua` and the scripts that change members.
 
--- About so many entries of the log are kept.
-local LOG_ENTRIES = 1000
+-- About so many entries of the log are kept; fewer where they are long, so that it takes about so many bytes, but at least a
+-- few.
+local LOG_ENTRIES, LOG_BYTES, FEW_ENTRIES = 1000, 4 * 1024 * 1024, 16
 -- How long an owner that has gone is remembered, in milliseconds.
 local REMEMBERED_MS = 60000
 
@@ -89,6 +90,11 @@ local function finish()
   for channel, channel_seq in pairs(touched) do
     if channel_seq then redis.call('HSET', members_key(channel), '', channel_seq) end
   end
-  redis.call('HSET', meta, 'seq', seq, 'forgotten', forgotten)
-  redis.call('XADD', log_key, 'MAXLEN', '~', LOG_ENTRIES, string.format('%.0f-0', seq), 'f', first_seq, unpack(told))
+  local bytes = 0
+  for _, word in ipairs(told) do bytes = bytes + #word end
+  -- What an entry takes, the latest above all.
+  local entry_bytes = math.ceil(((tonumber(known[6]) or bytes) * 15 + bytes) / 16)
+  local entries = math.max(FEW_ENTRIES, math.min(LOG_ENTRIES, math.floor(LOG_BYTES / entry_bytes)))
+  redis.call('HSET', meta, 'seq', seq, 'forgotten', forgotten, 'entry_bytes', entry_bytes)
+  redis.call('XADD', log_key, 'MAXLEN', '~', entries, string.format('%.0f-0', seq), 'f', first_seq, unpack(told))
 end
