@@ -17,7 +17,8 @@ elsewhere.`,
   "node-stopped": `SIGSTOP for one of three servers with 2,000 users, then SIGCONT. Nobody's socket is lost.`,
   partition: `The network between one of three servers and Redis forwards nothing, with 2,000 users. What was under way arrives when it
 is over.`,
-  "redis-empty": `Redis loses all data under 2,000 users with attributes: FLUSHALL, or it is killed and comes back empty a second later.`,
+  "redis-empty": `Redis loses all data under 2,000 users with attributes: FLUSHALL, or it is killed and comes back empty, a second or 15 s
+later: longer than a lease.`,
   refused: `A Redis that does not fit, at the start of a server.`,
   "replies-lost": `For 30 s a proxy keeps 30 % of the answers to scripts to itself and cuts the connection: the script has run, and the server
 does not know it. Load and comparison are those of *log-cut*.`,
