@@ -1,8 +1,12 @@
 //! What requests ask of members: the registry of a node alone, or else the store that it shares.
 
+use std::future::Future;
+use std::time::Duration;
+
 use herenow_protocol::Attributes;
 use herenow_registry::store::{Channel, User};
 use herenow_registry::{ChannelInfo, UsersPage};
+use tokio::time::timeout;
 
 use crate::actor::Stopped;
 use crate::app::App;
@@ -30,6 +34,14 @@ impl From<StoreError> for Unavailable {
     }
 }
 
+/// How long a read of the store may take. While the store says nothing, one may wait for a connection first, and then for an
+/// answer.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+async fn in_time<T>(reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(PATIENCE, reading).await.unwrap_or(Err(StoreError::Timeout))
+}
+
 /// Something, and milliseconds for which members may be missing from it.
 pub(crate) struct Settling<T>(pub(crate) T, pub(crate) u64);
 
@@ -49,7 +61,7 @@ impl App {
             return Ok(self.actor.read(look).await?.ok_or(Stopped)?);
         };
         let channel = Channel::new(application.into(), &channel);
-        let page = store.members(&channel, after.as_deref(), limit.max(1)).await?;
+        let page = in_time(store.members(&channel, after.as_deref(), limit.max(1))).await?;
         let next = if page.more { page.members.last().map(|member| member.user.clone()) } else { None };
         let settles_in_ms = self.settles_in_ms().await?;
         Ok(UsersPage { users: page.members, count: page.count, next, settles_in_ms })
@@ -70,7 +82,7 @@ impl App {
             return Ok(self.actor.read(look).await?.ok_or(Stopped)?);
         };
         let channel = Channel::new(application.into(), &channel);
-        let attributes = store.attributes(&channel, &user).await?;
+        let attributes = in_time(store.attributes(&channel, &user)).await?;
         Ok(Settling(attributes, self.settles_in_ms().await?))
     }
 
@@ -87,7 +99,7 @@ impl App {
             return Ok(self.actor.read(look).await?.ok_or(Stopped)?);
         };
         let channel = Channel::new(application.into(), &channel);
-        let page = store.members(&channel, None, 0).await?;
+        let page = in_time(store.members(&channel, None, 0)).await?;
         Ok(Settling(page.count, self.settles_in_ms().await?))
     }
 
@@ -104,7 +116,7 @@ impl App {
             };
             return Ok(self.actor.read(look).await?.ok_or(Stopped)?);
         };
-        let found = store.largest(&application, &prefix, limit).await?;
+        let found = in_time(store.largest(&application, &prefix, limit)).await?;
         let look = move |registry: &herenow_registry::Registry, _| {
             let info = |(name, members): (String, u64)| registry.channel_info(&application, &name, members);
             found.into_iter().map(info).collect()
@@ -124,7 +136,7 @@ impl App {
             };
             return Ok(self.actor.read(look).await?.ok_or(Stopped)?);
         };
-        let channels = store.channels_of(&User::new(&application, &user)).await?;
+        let channels = in_time(store.channels_of(&User::new(&application, &user))).await?;
         Ok(Settling(channels, self.settles_in_ms().await?))
     }
 
