@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use herenow_protocol::{Attributes, Encoding, Epoch, FrameId, Mode, ServerFrame, Transition};
+use herenow_protocol::{Attributes, Encoding, Epoch, Mode, ServerFrame, Transition};
 
 use super::crowd::{Crowd, Members, mode_of};
 use super::log::Log;
@@ -172,13 +172,6 @@ impl Mirror {
             crowd.remove_observer(&removed.user, connection);
         }
         Some(removed)
-    }
-
-    /// Takes the requests of observers that know nothing of it yet.
-    pub(super) fn take_unseen(&mut self) -> impl Iterator<Item = (ConnectionId, Vec<FrameId>)> {
-        self.observers
-            .iter_mut()
-            .filter_map(|(connection, observer)| Some((*connection, observer.take_unseen()?)))
     }
 
     pub(super) const fn is_loading(&self) -> bool {

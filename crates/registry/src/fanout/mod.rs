@@ -145,31 +145,6 @@ impl Fanout {
         }
     }
 
-    /// Takes the requests of those who began to observe one of some channels and cannot be told of it: its roster is not
-    /// there.
-    pub(crate) fn give_up(
-        &mut self,
-        now: Millis,
-        affected: impl Fn(&Channel) -> bool,
-        outboxes: &mut Outboxes,
-    ) -> Vec<(ConnectionId, FrameId)> {
-        let loading =
-            self.mirrors.iter_mut().filter(|(channel, mirror)| mirror.is_loading() && affected(channel));
-        let mut waiting: Vec<_> = loading
-            .flat_map(|(channel, mirror)| {
-                mirror.take_unseen().map(|(connection, ids)| (channel.clone(), connection, ids))
-            })
-            .collect();
-        // In an order that does not depend on how they are hashed.
-        waiting.sort_unstable();
-        let mut given_up = Vec::new();
-        for (channel, connection, ids) in waiting {
-            given_up.extend(ids.into_iter().map(|id| (connection, id)));
-            self.unobserve(now, connection, &channel, outboxes);
-        }
-        given_up
-    }
-
     /// What a connection observes.
     pub(crate) fn observed(&self, connection: ConnectionId) -> &[Channel] {
         self.readers.get(&connection).map_or(&[], |reader| &reader.observing)

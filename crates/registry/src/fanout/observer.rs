@@ -88,11 +88,6 @@ impl Observer {
         true
     }
 
-    /// Takes its requests, if it knows nothing yet.
-    pub(super) fn take_unseen(&mut self) -> Option<Vec<FrameId>> {
-        matches!(self.phase, Phase::Unknown { from: None, .. }).then(|| std::mem::take(&mut self.asking))
-    }
-
     pub(super) const fn is_asking(&self) -> bool {
         !self.asking.is_empty()
     }

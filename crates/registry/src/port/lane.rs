@@ -224,8 +224,10 @@ impl Lane {
     /// What clients have asked for and is given up, once nobody has answered for a while. The batch may be done already:
     /// what it joins is left again, what it sets is set.
     /// `waits`: whether somebody still waits for a change.
-    pub(super) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Option<Vec<Change>> {
-        self.refuse_at.take_if(|at| *at <= now)?;
+    pub(super) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Vec<Change> {
+        if self.refuse_at.take_if(|at| *at <= now).is_none() {
+            return Vec::new();
+        }
         let (mut given_up, others): (Vec<_>, Vec<_>) = self.queue.drain(..).partition(&waits);
         self.queue = others.into();
         for change in self.batch.iter_mut().flat_map(|(changes, _)| changes) {
@@ -241,7 +243,7 @@ impl Lane {
                 self.queue.push_back(change.clone());
             }
         }
-        Some(given_up)
+        given_up
     }
 
     pub(super) fn deadline(&self) -> Option<Millis> {

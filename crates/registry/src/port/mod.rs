@@ -84,21 +84,9 @@ impl Port {
         self.lanes[self.at(channel)].refuses(now)
     }
 
-    /// Takes what clients have asked for and nobody answers, and the partitions where that is so now; `waits`: whether
-    /// somebody still waits for a change.
-    pub(crate) fn give_up(
-        &mut self,
-        now: Millis,
-        waits: impl Fn(&Change) -> bool,
-    ) -> (Vec<Partition>, Vec<Change>) {
-        let (mut partitions, mut changes) = (Vec::new(), Vec::new());
-        for lane in &mut self.lanes {
-            if let Some(given_up) = lane.give_up(now, &waits) {
-                partitions.push(lane.partition);
-                changes.extend(given_up);
-            }
-        }
-        (partitions, changes)
+    /// Takes what clients have asked for and nobody answers; `waits`: whether somebody still waits for a change.
+    pub(crate) fn give_up(&mut self, now: Millis, waits: impl Fn(&Change) -> bool) -> Vec<Change> {
+        self.lanes.iter_mut().flat_map(|lane| lane.give_up(now, &waits)).collect()
     }
 
     /// Asks for the roster of a channel.

@@ -47,17 +47,7 @@ impl Registry {
             refusable
                 .is_some_and(|(connection, _)| self.sessions.connection(change.session) == Some(connection))
         };
-        let (partitions, given_up) = shared.port.give_up(now, waits);
-        let is_affected = |channel: &Channel| partitions.contains(&shared.port.partition(channel));
-        let unseen = if partitions.is_empty() {
-            Vec::new()
-        } else {
-            self.fanout.give_up(now, is_affected, &mut self.outboxes)
-        };
-        for (connection, id) in unseen {
-            self.refuse(connection, id, UNREACHED);
-        }
-        for change in given_up {
+        for change in shared.port.give_up(now, waits) {
             let Some((connection, id)) = change.waiter.refusable() else { continue };
             if matches!(change.waiter, Waiter::Join(.., true)) {
                 self.sessions.forget_join(change.session, &change.op.channel);

@@ -188,22 +188,6 @@ fn attributes_outlive_a_store_that_is_away_for_longer_than_a_lease_and_comes_bac
 }
 
 #[test]
-fn who_begins_to_observe_as_the_store_goes_away_is_told_so() {
-    let mut world = World::sharing();
-    let ada = world.client("ada", 1, &[]);
-    world.settle();
-    world.set_way(Way::Blocked);
-    let id = world.id();
-    world.say(ada, vec![ClientFrame::Observe { id, channel: "kitchen".into(), from: None }]);
-    world.advance(NOTICED_MS);
-    assert_eq!(world.answer(ada, id), Err(Code::Unavailable));
-    world.set_way(Way::Open);
-    world.advance(NOTICED_MS);
-    world.observe(ada, "kitchen", None);
-    assert_eq!(world.snapshot(ada, "kitchen").members.len(), 0);
-}
-
-#[test]
 fn hellos_that_are_said_again_while_the_store_is_away_are_not_piled_up() {
     let mut world = World::sharing();
     world.settle();
